@@ -1,0 +1,134 @@
+"""What one member learns, as pure functions: the contract between an objective and the engine."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+
+Array: TypeAlias = jax.Array
+PyTree: TypeAlias = Any
+Key: TypeAlias = jax.Array
+"""A typed PRNG key, shape ``()``."""
+
+Hyper: TypeAlias = dict[str, Array]
+"""Numeric hyper-parameters of one member: dotted name -> float32 scalar (traced)."""
+
+
+class Metric(NamedTuple):
+    """A sum and the count it is over, so that partial batches add up exactly.
+
+    Both are scalars; the engine adds them over the batches of a pass and
+    divides once at its end.
+    """
+
+    total: Array
+    count: Array
+
+    @classmethod
+    def mean(cls, values: Array, weight: Array) -> Metric:
+        """The weighted mean of ``values`` (``(batch,)``) under ``weight`` (``(batch,)``).
+
+        Rows of weight 0 are padding: whatever they hold, NaN included, is left out.
+        """
+        values = jnp.where(weight > 0, values, 0.0)
+        return cls(jnp.sum(values * weight), jnp.sum(weight))
+
+    @property
+    def value(self) -> Array:
+        """total / count (NaN when nothing was counted)."""
+        return self.total / self.count
+
+
+class Batch(NamedTuple):
+    """Rows of the data set, gathered for one member.
+
+    ``data`` is the data set's pytree with every leaf cut to ``(batch, ...)``;
+    ``weight`` is ``(batch,)`` float32, the row's weight, 0 for padding. For an
+    objective without rows ``data`` is ``None`` and ``weight`` has shape ``(0,)``.
+    """
+
+    data: PyTree
+    weight: Array
+
+
+class Fold(NamedTuple):
+    """The training rows of one fold: all that may be learned from.
+
+    ``data`` is the whole data set's pytree, leaves ``(rows, ...)``; ``rows`` is
+    ``(padded,)`` int32, indices into it; ``weight`` is ``(padded,)`` float32,
+    0 where ``rows`` is padding.
+    """
+
+    data: PyTree
+    rows: Array
+    weight: Array
+
+    def take(self) -> PyTree:
+        """The training rows, leaves ``(padded, ...)``; ``weight`` says which are real."""
+        return jax.tree.map(lambda leaf: jnp.take(leaf, self.rows, axis=0), self.data)
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """What one member learns. Every method is pure and written for one member.
+
+    No population, device or fold axis appears here: the engine adds them.
+    ``state`` is any pytree of arrays. Randomness comes from the ``key`` handed
+    in and nowhere else.
+    """
+
+    monitor: str
+    """The metric of ``evaluate`` that decides the best epoch and early stopping; smaller is better."""
+
+    def prepare(self, fold: Fold) -> PyTree:
+        """All that is learned from rows before training, computed once per fold.
+
+        It sees training rows only; every member of the fold shares the result.
+        """
+        ...
+
+    def init(self, key: Key, hyper: Hyper, prepared: PyTree) -> PyTree:
+        """A fresh state."""
+        ...
+
+    def update(self, state: PyTree, batch: Batch, key: Key, hyper: Hyper) -> tuple[PyTree, dict[str, Metric]]:
+        """One step of training: the next state and what was measured on the way."""
+        ...
+
+    def model(self, state: PyTree) -> PyTree:
+        """The part of the state that evaluates and predicts: kept for the best epoch, saved, exported."""
+        ...
+
+    def evaluate(self, model: PyTree, batch: Batch) -> dict[str, Metric]:
+        """Sums and counts over one batch of rows that are not trained on."""
+        ...
+
+    def predict(self, model: PyTree, inputs: PyTree) -> Array:
+        """Outputs ``(batch, ...)`` for inputs with leaves ``(batch, ...)``."""
+        ...
+
+
+class BaseObjective:
+    """Defaults for the parts of the protocol that many objectives do not need."""
+
+    monitor = "loss"
+
+    def prepare(self, fold: Fold) -> PyTree:
+        """Nothing is learned from rows before training."""
+        del fold
+        return ()
+
+    def model(self, state: PyTree) -> PyTree:
+        """The whole state is the model."""
+        return state
+
+    def evaluate(self, model: PyTree, batch: Batch) -> dict[str, Metric]:
+        """Nothing is measured: training runs to its last epoch."""
+        del model, batch
+        return {}
+
+    def predict(self, model: PyTree, inputs: PyTree) -> Array:
+        """An objective that is not asked for predictions need not have any."""
+        raise TypeError(f"{type(self).__name__} makes no predictions")

@@ -1,0 +1,228 @@
+"""Search spaces: a value that is to be searched stands where the value would stand.
+
+Any field of a (nested) dataclass may hold a distribution instead of a value::
+
+    Supervised(MLP(hidden=(128, 128), dropout=uniform(0.0, 0.5)))
+
+``collect`` lists them by dotted path, ``resolve`` puts values in their place.
+A path is *numeric* when its field is annotated ``Numeric`` (it leaves every
+shape alone and may be traced) and *structural* otherwise.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+from manyfit.errors import ConfigError, nearest
+
+T = TypeVar("T")
+
+
+class _NumericMark:
+    """Marks a field whose value is a traced hyper-parameter."""
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A set of values to search, with the measure to draw from."""
+
+    def at(self, unit: float) -> Any:
+        """The value at quantile ``unit`` in [0, 1)."""
+        raise NotImplementedError(type(self).__name__)
+
+    def describe(self) -> dict[str, Any]:
+        """A JSON-able account of the distribution."""
+        return {"kind": type(self).__name__.lower(), **dataclasses.asdict(self)}
+
+
+@dataclass(frozen=True)
+class Uniform(Distribution):
+    """Uniform on [low, high]."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high):
+            raise ConfigError(f"uniform({self.low}, {self.high}): give two finite bounds, the smaller first")
+
+    def at(self, unit: float) -> float:
+        return self.low + unit * (self.high - self.low)
+
+
+@dataclass(frozen=True)
+class LogUniform(Distribution):
+    """Uniform in the logarithm on [low, high], low > 0."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not (0.0 < self.low <= self.high < math.inf):
+            raise ConfigError(
+                f"loguniform({self.low}, {self.high}): give two positive bounds, the smaller first"
+            )
+
+    def at(self, unit: float) -> float:
+        return self.low * (self.high / self.low) ** unit
+
+
+@dataclass(frozen=True)
+class Integer(Distribution):
+    """A whole number in [low, high], both included; ``log`` spreads it over magnitudes."""
+
+    low: int
+    high: int
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        if self.low > self.high or (self.log and self.low < 1):
+            raise ConfigError(f"integer({self.low}, {self.high}): give the smaller first, above 0 with log")
+
+    def at(self, unit: float) -> int:
+        if self.log:
+            value = math.exp(math.log(self.low) + unit * math.log((self.high + 1) / self.low))
+        else:
+            value = self.low + unit * (self.high + 1 - self.low)
+        return min(self.high, int(value))
+
+
+@dataclass(frozen=True)
+class Choice(Distribution):
+    """One of ``options``, each as likely."""
+
+    options: tuple[Any, ...]
+
+    def __post_init__(self) -> None:
+        if not self.options:
+            raise ConfigError("choice() needs at least one option")
+
+    def at(self, unit: float) -> Any:
+        return self.options[min(len(self.options) - 1, int(unit * len(self.options)))]
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "choice", "options": [repr(o) if _is_node(o) else o for o in self.options]}
+
+
+Numeric: TypeAlias = Annotated[float | Distribution, _NumericMark()]
+"""The type of a field whose value never changes a shape: traced, one entry a member."""
+
+
+def uniform(low: float, high: float) -> Any:
+    """A value drawn uniformly from [low, high]."""
+    return Uniform(float(low), float(high))
+
+
+def loguniform(low: float, high: float) -> Any:
+    """A value drawn from [low, high], uniform in its logarithm."""
+    return LogUniform(float(low), float(high))
+
+
+def integer(low: int, high: int, *, log: bool = False) -> Any:
+    """A whole number from [low, high], both included."""
+    return Integer(int(low), int(high), log)
+
+
+def choice(*options: Any) -> Any:
+    """One of the options: ``choice("relu", "gelu")`` or ``choice(["relu", "gelu"])``."""
+    if len(options) == 1 and isinstance(options[0], Sequence) and not isinstance(options[0], str):
+        options = tuple(options[0])
+    return Choice(tuple(options))
+
+
+def collect(tree: Any) -> dict[str, Distribution]:
+    """Every distribution in a tree of dataclasses (and mappings), by dotted path."""
+    return {path: value for path, value, _ in _fields(tree) if isinstance(value, Distribution)}
+
+
+def numeric_paths(tree: Any) -> dict[str, float | Distribution]:
+    """Every numeric hyper-parameter of the tree by dotted path: a value or a distribution.
+
+    A structural choice between nodes hides the paths below it until it is resolved.
+    """
+    return {
+        path: value
+        for path, value, numeric in _fields(tree)
+        if numeric and not isinstance(value, (str, type(None)))
+    }
+
+
+def resolve(tree: T, values: Mapping[str, Any]) -> T:
+    """The tree with ``values`` (dotted path -> value, traced arrays too) in place.
+
+    Raises ``ConfigError`` for a path that the tree does not have.
+    """
+    result = tree
+    for path, value in values.items():
+        result = _replace(result, path.split("."), value, path)
+    return result
+
+
+def _is_node(value: Any) -> bool:
+    return (
+        dataclasses.is_dataclass(value)
+        and not isinstance(value, type)
+        and not isinstance(value, Distribution)
+    )
+
+
+_HINTS: dict[type, dict[str, bool]] = {}
+
+
+def _numeric_fields(kind: type) -> dict[str, bool]:
+    """Field name -> whether it is annotated ``Numeric`` (also as ``Numeric | None``)."""
+    if kind not in _HINTS:
+        hints = typing.get_type_hints(kind, include_extras=True)
+        _HINTS[kind] = {name: _marked(hint) for name, hint in hints.items()}
+    return _HINTS[kind]
+
+
+def _marked(hint: Any) -> bool:
+    if any(isinstance(m, _NumericMark) for m in getattr(hint, "__metadata__", ())):
+        return True
+    return any(_marked(argument) for argument in typing.get_args(hint))
+
+
+def _fields(tree: Any, prefix: str = "") -> list[tuple[str, Any, bool]]:
+    found: list[tuple[str, Any, bool]] = []
+    if _is_node(tree):
+        marks = _numeric_fields(type(tree))
+        entries = [
+            (f.name, getattr(tree, f.name), marks.get(f.name, False))
+            for f in dataclasses.fields(tree)
+            if f.init
+        ]
+    elif isinstance(tree, Mapping):
+        entries = [(str(k), v, isinstance(v, (float, Uniform, LogUniform))) for k, v in tree.items()]
+    else:
+        return found
+    for name, value, numeric in entries:
+        path = prefix + name
+        if _is_node(value) or isinstance(value, Mapping):
+            found += _fields(value, path + ".")
+        else:
+            found.append((path, value, numeric))
+    return found
+
+
+def _replace(tree: Any, parts: list[str], value: Any, path: str) -> Any:
+    name, rest = parts[0], parts[1:]
+    if isinstance(tree, Mapping):
+        known: Sequence[str] = [str(k) for k in tree]
+        child = tree.get(name)
+    elif _is_node(tree):
+        known = [f.name for f in dataclasses.fields(tree)]
+        child = getattr(tree, name, None)
+    else:
+        raise ConfigError(f"{path!r}: there is nothing named {name!r} to set here")
+    if name not in known:
+        raise ConfigError(f"{path!r} is not a hyper-parameter: {nearest(name, known)}")
+    new = _replace(child, rest, value, path) if rest else value
+    if isinstance(tree, Mapping):
+        return {**tree, name: new}
+    return dataclasses.replace(tree, **{name: new})
