@@ -13,7 +13,11 @@ Key: TypeAlias = jax.Array
 """A typed PRNG key, shape ``()``."""
 
 Hyper: TypeAlias = dict[str, Array]
-"""Numeric hyper-parameters of one member: dotted name -> float32 scalar (traced)."""
+"""Numeric hyper-parameters of one member: dotted name -> float32 scalar (traced).
+
+The engine adds ``total_steps``, the number of updates if the member trains to
+its last epoch, which schedules need.
+"""
 
 
 class Metric(NamedTuple):
@@ -97,16 +101,16 @@ class Objective(Protocol):
         """One step of training: the next state and what was measured on the way."""
         ...
 
-    def model(self, state: PyTree) -> PyTree:
-        """The part of the state that evaluates and predicts: kept for the best epoch, saved, exported."""
+    def export(self, state: PyTree) -> PyTree:
+        """The model: the part of the state that evaluates and predicts, kept for the best epoch and saved."""
         ...
 
     def evaluate(self, model: PyTree, batch: Batch) -> dict[str, Metric]:
         """Sums and counts over one batch of rows that are not trained on."""
         ...
 
-    def predict(self, model: PyTree, inputs: PyTree) -> Array:
-        """Outputs ``(batch, ...)`` for inputs with leaves ``(batch, ...)``."""
+    def predict(self, model: PyTree, data: PyTree) -> Array:
+        """Outputs ``(batch, ...)`` for rows of the data set, leaves ``(batch, ...)``; a target may be absent."""
         ...
 
 
@@ -120,7 +124,7 @@ class BaseObjective:
         del fold
         return ()
 
-    def model(self, state: PyTree) -> PyTree:
+    def export(self, state: PyTree) -> PyTree:
         """The whole state is the model."""
         return state
 
@@ -129,6 +133,6 @@ class BaseObjective:
         del model, batch
         return {}
 
-    def predict(self, model: PyTree, inputs: PyTree) -> Array:
+    def predict(self, model: PyTree, data: PyTree) -> Array:
         """An objective that is not asked for predictions need not have any."""
         raise TypeError(f"{type(self).__name__} makes no predictions")

@@ -1,0 +1,90 @@
+"""A program on its devices: compiled functions over stacks whose leading axis is spread over a mesh."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, PartitionSpec
+
+from manyfit.engine.devices import MEMBER_AXIS, everywhere, spread
+from manyfit.engine.member import FoldTable, Rows
+from manyfit.engine.objective import PyTree
+from manyfit.engine.program import Assignment, Limits, Program, Slots
+
+_SPREAD, _WHOLE = PartitionSpec(MEMBER_AXIS), PartitionSpec()
+
+
+class Compiled:
+    """The functions of a program, ready to call on whole lanes.
+
+    The data set and the folds are put on every device once; what is learned
+    from training rows before training is computed here, once per fold.
+    """
+
+    def __init__(self, program: Program, mesh: Mesh, data: PyTree, folds: Sequence[Rows]) -> None:
+        self.program = program
+        self.mesh = mesh
+        self.compile_seconds = 0.0
+        """Wall time of the calls that had to compile, their first execution's dispatch included."""
+        self._seen: set[tuple[str, int]] = set()
+        whole = everywhere(mesh)
+        self.data = jax.device_put(data, whole)
+        table = jax.device_put(FoldTable.of(folds), whole)
+        prepare = jax.jit(program.prepare, out_shardings=whole)
+        self.table = table._replace(prepared=prepare(self.data, table))
+        self._fresh = self._over_devices(program.fresh, (_SPREAD, _WHOLE), _SPREAD)
+        self._refill = self._over_devices(program.refill, (_SPREAD, _SPREAD, _WHOLE), _SPREAD, donate=(0,))
+        self._chunk = self._over_devices(
+            program.chunk,
+            (_SPREAD, _WHOLE, _WHOLE, _WHOLE, _WHOLE),
+            (_SPREAD, PartitionSpec(None, MEMBER_AXIS)),
+            donate=(0,),
+        )
+        self._outputs = self._over_devices(program.outputs, (_SPREAD, _WHOLE, _WHOLE), _SPREAD)
+
+    def fresh(self, assignment: Assignment) -> Slots:
+        """A lane at its start."""
+        return self._timed("fresh", assignment, self._fresh, self._put(assignment), self.table)
+
+    def refill(self, slots: Slots, assignment: Assignment) -> Slots:
+        """The lane with new members where asked; ``slots`` is used up."""
+        return self._timed("refill", slots, self._refill, slots, self._put(assignment), self.table)
+
+    def chunk(self, slots: Slots, limits: Limits, epochs: int) -> tuple[Slots, dict[str, jax.Array]]:
+        """Train a lane; returns at once, the result follows. ``slots`` is used up."""
+        arguments = (slots, self.data, self.table, limits, jnp.int32(epochs))
+        return self._timed("chunk", slots, self._chunk, *arguments)
+
+    def outputs(self, slots: Slots) -> PyTree:
+        """Predictions of every slot's best model for its fold's test rows."""
+        return self._timed("outputs", slots, self._outputs, slots, self.data, self.table)
+
+    def shape_of_slots(self, assignment: Assignment) -> Slots:
+        """The lane's leaves as shapes and dtypes, nothing computed."""
+        return jax.eval_shape(self.program.fresh, assignment, self.table)
+
+    def put(self, slots: Slots) -> Slots:
+        """A lane of host arrays, on the devices."""
+        return self._put(slots)
+
+    def _put(self, tree: PyTree) -> PyTree:
+        return jax.device_put(tree, spread(self.mesh))
+
+    def _over_devices(self, function: Any, ins: Any, outs: Any, donate: tuple[int, ...] = ()) -> Any:
+        mapped = jax.shard_map(function, mesh=self.mesh, in_specs=ins, out_specs=outs, check_vma=False)
+        return jax.jit(mapped, donate_argnums=donate)
+
+    def _timed(self, name: str, stack: Any, call: Any, *arguments: Any) -> Any:
+        width = int(np.shape(stack.fold)[0])
+        if (name, width) in self._seen:
+            return call(*arguments)
+        self._seen.add((name, width))
+        started = time.perf_counter()
+        result = call(*arguments)
+        self.compile_seconds += time.perf_counter() - started
+        return result

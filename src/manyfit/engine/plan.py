@@ -1,0 +1,76 @@
+"""How wide a population trains at once, and how it is cut into lanes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+CPU_CACHE_PER_CORE = 2 * 2**20
+"""Bytes of member state that one core works on at a time.
+
+Measured on an MLP 64-128-128-10 (430 kB a member with its moments), 120
+members on 2 cores, seconds for 20 epochs: 4 members abreast 5.0, 1 alone 5.5,
+12 abreast 5.2, 60 abreast 6.7: past the cache, every step streams every
+member's moments from memory; below it, the overhead of single operations shows.
+"""
+
+MEMORY_SHARE = 0.6
+"""The part of the free memory that member state may take."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``lanes`` stacks of ``devices * width`` slots each.
+
+    Two lanes take turns: while the host looks at one, the devices work on the other.
+    """
+
+    devices: int
+    width: int
+    lanes: int
+
+    @property
+    def slots(self) -> int:
+        """Members in one lane."""
+        return self.devices * self.width
+
+
+def plan(
+    members: int,
+    state_bytes: int,
+    *,
+    devices: int,
+    platform: str,
+    memory: int,
+    width: int | None = None,
+) -> Plan:
+    """The layout for ``members`` members of ``state_bytes`` bytes each.
+
+    ``memory`` is what is free, in bytes: on CPU for all devices together, else
+    for each. More members than fit train in waves: a slot that is freed takes
+    the next member. ``width`` overrides the choice.
+    """
+    if platform == "cpu":
+        most = max(1, CPU_CACHE_PER_CORE // max(1, state_bytes))
+        room = int(MEMORY_SHARE * memory / max(1, state_bytes) / devices / 2)
+        most = min(most, 32)
+    else:
+        room = int(MEMORY_SHARE * memory / max(1, state_bytes) / 2)
+        most = room
+    most = max(1, min(most, room)) if width is None else width
+    if width is None:
+        width = _least_waste(members, devices, most)
+    calls = math.ceil(members / (devices * width))
+    return Plan(devices, width, min(2, calls))
+
+
+def _least_waste(members: int, devices: int, most: int) -> int:
+    """The width up to ``most`` that leaves the fewest slots empty in the last round; the widest of those."""
+    most = min(most, math.ceil(members / devices))
+    widths = range(max(1, (most + 1) // 2), most + 1)
+
+    def waste(width: int) -> tuple[int, int]:
+        slots = devices * width
+        return -members % slots, -width
+
+    return min(widths, key=waste)

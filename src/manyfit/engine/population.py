@@ -1,0 +1,284 @@
+"""The host's side of training: who sits in which slot, and what happens between chunks."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from manyfit.engine import devices
+from manyfit.engine.checkpoint import Checkpoint
+from manyfit.engine.compiled import Compiled
+from manyfit.engine.lane import Lane, pack, restack, unpack
+from manyfit.engine.member import Member, Rows, member_keys
+from manyfit.engine.objective import Objective, PyTree
+from manyfit.engine.plan import Plan, plan
+from manyfit.engine.program import RUNNING, STATUS, Assignment, Limits, Program, Shape
+
+CHUNK_SECONDS = 0.4
+"""About how long one chunk runs: short enough to show progress, long enough that the host costs nothing."""
+
+
+class Outcome(NamedTuple):
+    """What became of one member."""
+
+    index: int
+    """Its place in the list of members."""
+    status: str
+    epochs: int
+    best_epoch: int
+    best_value: float
+    """The monitored metric at the best epoch, on the validation rows."""
+    model: PyTree
+    """The exported model of the best epoch, numpy leaves."""
+    outputs: np.ndarray | None
+    """Its predictions for the test rows of its fold, ``(rows, ...)``."""
+
+
+class Progress(NamedTuple):
+    """Where a population stands after a chunk."""
+
+    members: int
+    done: int
+    running: int
+    epochs: int
+    """Member-epochs trained so far."""
+
+
+@dataclass
+class Hooks:
+    """What the caller wants to hear and to decide between chunks."""
+
+    finish: Callable[[Outcome], None] = lambda outcome: None
+    """Receives each member once, as it ends."""
+    progress: Callable[[Progress], None] = lambda progress: None
+    stop: Callable[[], bool] = lambda: False
+    """Asked between chunks; true ends the run early, its state saved."""
+    save_due: Callable[[], bool] = lambda: False
+    """Asked between chunks; true hands the whole state to ``save``."""
+    save: Callable[[Checkpoint], None] = lambda checkpoint: None
+
+
+class Population:
+    """Members that share one program, trained together.
+
+    ``data`` is the data set's pytree (leaves ``(rows, ...)``, or None for an
+    objective that makes its own); members name their fold by its place in
+    ``folds``. What a member becomes does not depend on ``width``, the number
+    of devices or the other members.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        data: PyTree,
+        members: Sequence[Member],
+        folds: Sequence[Rows],
+        shape: Shape,
+        *,
+        epochs: int,
+        patience: int | None = None,
+        seed: int = 0,
+        width: int | None = None,
+        device_count: int | None = None,
+        predict: bool = True,
+    ) -> None:
+        self.members = list(members)
+        self.epochs = epochs
+        self.predict = predict and any(len(f.test) for f in folds)
+        self._tests = [len(f.test) for f in folds]
+        self._limits = Limits(jnp.int32(epochs), jnp.int32(epochs + 1 if patience is None else patience))
+        names = sorted(self.members[0].hyper)
+        for member in self.members:
+            if sorted(member.hyper) != names:
+                raise ValueError(f"{member}: numeric hyper-parameters {sorted(member.hyper)}, others {names}")
+        self._keys = member_keys(seed, self.members)
+        self._hyper = {n: np.array([m.hyper[n] for m in self.members], np.float32) for n in names}
+        self._fold = np.array([m.fold for m in self.members], np.int32)
+
+        mesh = devices.mesh(device_count)
+        self._compiled = Compiled(Program(objective, shape), mesh, data, folds)
+        one = self._compiled.shape_of_slots(self._assign([0]))
+        state_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(one))
+        self._template = one
+        self.plan: Plan = plan(
+            len(self.members),
+            state_bytes,
+            devices=mesh.size,
+            platform=mesh.devices.flat[0].platform,
+            memory=devices.memory_available(),
+            width=width,
+        )
+        self.state_bytes = state_bytes
+        """Bytes of one member's state, its best model included."""
+        longest = shape.history if patience is None else min(shape.history, max(1, patience // 4))
+        self._longest_chunk = min(longest, epochs)
+        self._chunk_epochs = 0  # not yet planned
+        self._queue = deque(range(len(self.members)))
+        self._lanes: list[Lane] = []
+        self._epochs_of = np.zeros(len(self.members), np.int32)
+        self._done = 0
+        self.history: dict[str, np.ndarray] = {}
+        """Metric -> ``(members, epochs)`` float32, NaN where a member did not train."""
+
+    @property
+    def compile_seconds(self) -> float:
+        """Wall time spent compiling so far."""
+        return self._compiled.compile_seconds
+
+    def run(self, hooks: Hooks | None = None, *, resume: Checkpoint | None = None) -> bool:
+        """Train every member; true when all are done, false when ``hooks.stop`` ended it.
+
+        ``resume`` goes on from a state that ``hooks.save`` received.
+        """
+        hooks = hooks or Hooks()
+        if resume is not None:
+            self._restore(resume)
+        else:
+            self._lanes = [self._open_lane() for _ in range(self.plan.lanes)]
+        under_way: deque[Lane] = deque()
+        while True:
+            stopping = hooks.stop()
+            if stopping or hooks.save_due():
+                while under_way:
+                    self._harvest(under_way.popleft(), hooks)
+                hooks.save(self._snapshot())
+                if stopping and self._seated:
+                    return False
+            for lane in self._lanes:
+                if lane.history is None and lane.seated:
+                    self._dispatch(lane)
+                    under_way.append(lane)
+            if not under_way:
+                return True
+            self._harvest(under_way.popleft(), hooks)
+            if not self._queue and not under_way:
+                self._compact()
+            hooks.progress(
+                Progress(len(self.members), self._done, self._seated, int(self._epochs_of.sum()))
+            )
+
+    @property
+    def _seated(self) -> int:
+        return sum(lane.seated for lane in self._lanes)
+
+    # One lane
+
+    def _open_lane(self) -> Lane:
+        """A lane with the next members of the queue; slots that stay empty hold a copy that never trains."""
+        seats = [self._queue.popleft() if self._queue else None for _ in range(self.plan.slots)]
+        return Lane(self._compiled.fresh(self._assign(seats)), seats)
+
+    def _assign(self, seats: Sequence[int | None]) -> Assignment:
+        index = np.array([0 if s is None else s for s in seats])
+        return Assignment(
+            fresh=np.array([s is not None for s in seats]),
+            key=self._keys[index],
+            hyper={name: values[index] for name, values in self._hyper.items()},
+            fold=self._fold[index],
+        )
+
+    def _dispatch(self, lane: Lane) -> None:
+        lane.slots, lane.history = self._compiled.chunk(
+            lane.slots, self._limits, self._chunk_epochs or 1
+        )
+
+    def _harvest(self, lane: Lane, hooks: Hooks) -> None:
+        """Wait for the lane's chunk, note what it brought, and give the slots of ended members to new ones."""
+        assert lane.history is not None
+        waiting = time.perf_counter()
+        history = {name: np.array(values) for name, values in lane.history.items()}
+        lane.history = None
+        if not self._chunk_epochs:
+            seconds = time.perf_counter() - waiting
+            self._chunk_epochs = int(np.clip(CHUNK_SECONDS / max(seconds, 1e-6), 1, self._longest_chunk))
+        status, epoch = np.array(lane.slots.status), np.array(lane.slots.epoch)
+        best_epoch, best_value = np.array(lane.slots.best_epoch), np.array(lane.slots.best_value)
+        ended = []
+        for slot, member in enumerate(lane.seats):
+            if member is None:
+                continue
+            self._record(member, int(epoch[slot]), {n: v[:, slot] for n, v in history.items()})
+            if status[slot] != RUNNING:
+                ended.append(slot)
+        if not ended:
+            return
+        models = jax.device_get(lane.slots.best)
+        outputs = np.array(self._compiled.outputs(lane.slots)) if self.predict else None
+        fresh: list[int | None] = [None] * len(lane.seats)
+        for slot in ended:
+            member = lane.seats[slot]
+            assert member is not None
+            hooks.finish(
+                Outcome(
+                    index=member,
+                    status=STATUS[status[slot]],
+                    epochs=int(epoch[slot]),
+                    best_epoch=int(best_epoch[slot]),
+                    best_value=float(best_value[slot]),
+                    model=jax.tree.map(lambda leaf, s=slot: np.array(leaf[s]), models),
+                    outputs=None if outputs is None else outputs[slot, : self._tests[self._fold[member]]],
+                )
+            )
+            self._done += 1
+            lane.seats[slot] = fresh[slot] = self._queue.popleft() if self._queue else None
+        if any(seat is not None for seat in fresh):
+            lane.slots = self._compiled.refill(lane.slots, self._assign(fresh))
+
+    def _record(self, member: int, epoch: int, columns: dict[str, np.ndarray]) -> None:
+        before = self._epochs_of[member]
+        for name, column in columns.items():
+            if name not in self.history:
+                self.history[name] = np.full((len(self.members), self.epochs), np.nan, np.float32)
+            self.history[name][member, before:epoch] = column[: epoch - before]
+        self._epochs_of[member] = epoch
+
+    # The whole population
+
+    def _compact(self) -> None:
+        """Close lanes that the remaining members no longer need: dead members cost nothing.
+
+        Narrower lanes would need another compilation; whole lanes do not.
+        """
+        needed = -(-self._seated // self.plan.slots)
+        if 0 < needed < sum(lane.seated > 0 for lane in self._lanes):
+            self._lanes = restack(self._lanes, self.plan.slots, self._compiled.put)
+
+    def _snapshot(self) -> Checkpoint:
+        """All that is needed to go on, as host arrays. No chunk may be under way."""
+        arrays = {f"history/{name}": values for name, values in self.history.items()}
+        for i, lane in enumerate(self._lanes):
+            arrays |= pack(lane, f"lane{i}/")
+        meta = {
+            "seats": [lane.seats for lane in self._lanes],
+            "queue": list(self._queue),
+            "epochs": self._epochs_of.tolist(),
+            "done": self._done,
+            "chunk_epochs": self._chunk_epochs,
+        }
+        return Checkpoint(arrays, meta)
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        arrays, meta = checkpoint
+        self.history = {
+            name.removeprefix("history/"): np.array(values)
+            for name, values in arrays.items()
+            if name.startswith("history/")
+        }
+        lanes = [
+            unpack(arrays, f"lane{i}/", seats, self._template) for i, seats in enumerate(meta["seats"])
+        ]
+        self._queue = deque(meta["queue"])
+        self._epochs_of = np.array(meta["epochs"], np.int32)
+        self._done = meta["done"]
+        self._chunk_epochs = meta["chunk_epochs"]
+        if all(len(lane.seats) == self.plan.slots for lane in lanes):
+            self._lanes = [Lane(self._compiled.put(lane.slots), lane.seats) for lane in lanes]
+        else:  # another machine: other devices or another width
+            self._lanes = restack(lanes, self.plan.slots, self._compiled.put)

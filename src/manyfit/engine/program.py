@@ -1,0 +1,309 @@
+"""The compiled part: what happens to a stack of members between two looks of the host.
+
+One *chunk* is one XLA call: epochs, steps, evaluation on the validation rows,
+the choice of the best epoch, early stopping and the freezing of members that
+diverge all happen inside it. Loops stand outside the ``vmap`` over members, so
+that a member that is done is masked and never turns the loop into a select over
+the whole state at every level.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from manyfit.engine.member import FoldTable, fold_weight
+from manyfit.engine.objective import Array, Batch, Fold, Metric, Objective, PyTree
+
+RUNNING, FINISHED, STOPPED, DIVERGED, EMPTY = range(5)
+STATUS = ("running", "finished", "stopped", "diverged", "empty")
+
+_INIT, _SHUFFLE, _STEP = range(3)  # streams of a member's key
+
+
+class Slots(NamedTuple):
+    """A stack of members in training; every leaf has the slot as its leading axis."""
+
+    state: PyTree
+    best: PyTree
+    """The exported model of the best epoch so far."""
+    key: Array
+    hyper: dict[str, Array]
+    fold: Array
+    status: Array
+    epoch: Array
+    best_epoch: Array
+    best_value: Array
+
+
+class Assignment(NamedTuple):
+    """Who takes which slot: leaves ``(slots, ...)``; ``fresh`` marks the slots that start anew."""
+
+    fresh: Array
+    key: Array
+    hyper: dict[str, Array]
+    fold: Array
+
+
+class Limits(NamedTuple):
+    """When training ends: int32 scalars, traced, so that other limits never recompile."""
+
+    epochs: Array
+    patience: Array
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The structural part of training."""
+
+    batch_size: int
+    steps_per_epoch: int | None = None
+    """Updates in an epoch for an objective without rows; with rows it follows from them."""
+    evaluation_batch: int = 512
+    history: int = 32
+    """The longest chunk, in epochs."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """The pure functions of a population, over a stack of slots; no device axis yet."""
+
+    objective: Objective
+    shape: Shape
+
+    def prepare(self, data: PyTree, table: FoldTable) -> PyTree:
+        """What the objective learns from each fold's training rows; leaves ``(folds, ...)``."""
+
+        def one(rows: tuple[Array, Array]) -> PyTree:
+            index, count = rows
+            return self.objective.prepare(Fold(data, index, fold_weight(count, index.shape[0])))
+
+        return lax.map(one, (table.train, table.train_count))
+
+    def fresh(self, assignment: Assignment, table: FoldTable) -> Slots:
+        """Every slot at its start."""
+
+        def one(key: Array, hyper: dict[str, Array], fold: Array) -> tuple[PyTree, PyTree]:
+            prepared = jax.tree.map(lambda leaf: leaf[fold], table.prepared)
+            state = self.objective.init(_stream(key, _INIT), hyper, prepared)
+            return state, self.objective.export(state)
+
+        state, best = jax.vmap(one)(assignment.key, assignment.hyper, assignment.fold)
+        slots = assignment.key.shape[0]
+        zero = jnp.zeros(slots, jnp.int32)
+        return Slots(
+            state=state,
+            best=best,
+            key=assignment.key,
+            hyper=assignment.hyper,
+            fold=assignment.fold,
+            status=jnp.where(assignment.fresh, RUNNING, EMPTY).astype(jnp.int32),
+            epoch=zero,
+            best_epoch=zero,
+            best_value=jnp.full(slots, jnp.inf, jnp.float32),
+        )
+
+    def refill(self, slots: Slots, assignment: Assignment, table: FoldTable) -> Slots:
+        """The slots, with new members where ``assignment.fresh``."""
+        started = self.fresh(assignment, table)
+        return jax.vmap(_select)(assignment.fresh, started, slots)
+
+    def chunk(
+        self, slots: Slots, data: PyTree, table: FoldTable, limits: Limits, epochs: Array
+    ) -> tuple[Slots, dict[str, Array]]:
+        """Train every running slot for up to ``epochs`` epochs.
+
+        Returns the slots and the history, ``(shape.history, slots)`` a metric,
+        NaN where a slot did not train.
+        """
+        one_epoch = functools.partial(self._epoch, data=data, table=table, limits=limits)
+        names = jax.eval_shape(one_epoch, slots)[1]
+        blank = {
+            name: jnp.full((self.shape.history, *leaf.shape), jnp.nan, jnp.float32)
+            for name, leaf in names.items()
+        }
+
+        def going(carry: tuple[Slots, dict[str, Array], Array]) -> Array:
+            slots, _, done = carry
+            return (done < epochs) & jnp.any(slots.status == RUNNING)
+
+        def epoch(
+            carry: tuple[Slots, dict[str, Array], Array],
+        ) -> tuple[Slots, dict[str, Array], Array]:
+            slots, history, done = carry
+            slots, values = one_epoch(slots)
+            history = {
+                name: lax.dynamic_update_index_in_dim(history[name], values[name], done, 0)
+                for name in history
+            }
+            return slots, history, done + 1
+
+        slots, history, _ = lax.while_loop(going, epoch, (slots, blank, jnp.int32(0)))
+        return slots, history
+
+    def outputs(self, slots: Slots, data: PyTree, table: FoldTable) -> PyTree:
+        """The best models' predictions for their fold's test rows, ``(slots, padded, ...)``."""
+        size = min(self.shape.evaluation_batch, max(1, table.test.shape[1]))
+
+        def one(model: PyTree, fold: Array) -> PyTree:
+            rows = table.test[fold]
+            blocks = -(-rows.shape[0] // size)
+            padded = jnp.pad(rows, (0, blocks * size - rows.shape[0])).reshape(blocks, size)
+            predicted = lax.map(
+                lambda block: self.objective.predict(model, _take(data, block)), padded
+            )
+            return jax.tree.map(
+                lambda leaf: leaf.reshape((blocks * size, *leaf.shape[2:]))[: rows.shape[0]], predicted
+            )
+
+        return jax.vmap(one)(slots.best, slots.fold)
+
+    # One epoch of every slot
+
+    def _epoch(
+        self, slots: Slots, data: PyTree, table: FoldTable, limits: Limits
+    ) -> tuple[Slots, dict[str, Array]]:
+        running = slots.status == RUNNING
+        state, trained = self._train(slots, running, data, table, limits)
+        measured = self._evaluate(jax.vmap(self.objective.export)(state), slots.fold, data, table)
+        values = {f"train/{k}": m.value for k, m in trained.items()}
+        values |= {f"validation/{k}": m.value for k, m in measured.items()}
+
+        judged = measured or trained
+        value = judged[self.objective.monitor].value
+        healthy = jnp.isfinite(value)
+        for metric in trained.values():
+            healthy &= jnp.isfinite(metric.total)
+        # without a held-out measure the latest epoch is the best one
+        better = running & healthy & ((value < slots.best_value) if measured else True)
+        now = slots.epoch + 1
+        best_epoch = jnp.where(better, now, slots.best_epoch)
+        status = jnp.select(
+            [~healthy, now >= limits.epochs, now - best_epoch >= limits.patience],
+            [DIVERGED, FINISHED, STOPPED],
+            RUNNING,
+        )
+        slots = slots._replace(
+            state=state,
+            best=jax.vmap(_select)(better, jax.vmap(self.objective.export)(state), slots.best),
+            status=jnp.where(running, status, slots.status).astype(jnp.int32),
+            epoch=jnp.where(running, now, slots.epoch),
+            best_epoch=best_epoch,
+            best_value=jnp.where(better, value, slots.best_value),
+        )
+        return slots, {k: jnp.where(running, v, jnp.nan) for k, v in values.items()}
+
+    def _train(
+        self, slots: Slots, running: Array, data: PyTree, table: FoldTable, limits: Limits
+    ) -> tuple[PyTree, dict[str, Metric]]:
+        steps = self.steps(table)[slots.fold]
+        hyper = {**slots.hyper, "total_steps": (steps * limits.epochs).astype(jnp.float32)}
+        order = jax.vmap(self._order, in_axes=(0, 0, 0, None))(slots.key, slots.epoch, slots.fold, table)
+        member = (order, slots.key, hyper, slots.epoch, slots.fold)
+
+        def update(
+            t: Array,
+            state: PyTree,
+            order: Array,
+            key: Array,
+            hyper: dict[str, Array],
+            epoch: Array,
+            fold: Array,
+            active: Array,
+        ) -> tuple[PyTree, dict[str, Metric]]:
+            batch = self._batch(t, order, fold, data, table)
+            key = jax.random.fold_in(jax.random.fold_in(_stream(key, _STEP), epoch), t)
+            new, metrics = self.objective.update(state, batch, key, hyper)
+            metrics = jax.tree.map(lambda part: jnp.where(active, part, 0.0), metrics)
+            return _select(active, new, state), metrics
+
+        many = jax.vmap(update, in_axes=(None, *[0] * 7))
+        shapes = jax.eval_shape(many, jnp.int32(0), slots.state, *member, running)[1]
+        zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+
+        def step(t: Array, carry: tuple[PyTree, dict[str, Metric]]) -> tuple[PyTree, dict[str, Metric]]:
+            state, sums = carry
+            state, metrics = many(t, state, *member, running & (t < steps))
+            return state, jax.tree.map(jnp.add, sums, metrics)
+
+        last = jnp.max(jnp.where(running, steps, 0))
+        return lax.fori_loop(0, last, step, (slots.state, zero))
+
+    def _evaluate(
+        self, models: PyTree, fold: Array, data: PyTree, table: FoldTable
+    ) -> dict[str, Metric]:
+        """Sums and counts over every slot's validation rows: each row once, none left out."""
+        rows = table.validation.shape[1]
+        if data is None or rows == 0:
+            return {}
+        size = min(self.shape.evaluation_batch, rows)
+        blocks = -(-rows // size)
+        index = jnp.pad(table.validation, ((0, 0), (0, blocks * size - rows)))
+
+        def part(block: Array, model: PyTree, fold: Array) -> dict[str, Metric]:
+            here = lax.dynamic_slice_in_dim(index[fold], block * size, size)
+            weight = (block * size + jnp.arange(size) < table.validation_count[fold]).astype(jnp.float32)
+            return self.objective.evaluate(model, Batch(_take(data, here), weight))
+
+        many = jax.vmap(part, in_axes=(None, 0, 0))
+        if blocks == 1:
+            return many(jnp.int32(0), models, fold)
+        shapes = jax.eval_shape(many, jnp.int32(0), models, fold)
+        zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        return lax.fori_loop(
+            0, blocks, lambda b, sums: jax.tree.map(jnp.add, sums, many(b, models, fold)), zero
+        )
+
+    # Rows and batches of one member
+
+    def steps(self, table: FoldTable) -> Array:
+        """Updates in an epoch of each fold, ``(folds,)`` int32: the last batch may be partial."""
+        if self.shape.steps_per_epoch is not None:
+            return jnp.full(table.train_count.shape, self.shape.steps_per_epoch, jnp.int32)
+        return -(-jnp.asarray(table.train_count) // self.shape.batch_size)
+
+    def _order(self, key: Array, epoch: Array, fold: Array, table: FoldTable) -> Array:
+        """The epoch's rows, shuffled, ``(batches * batch_size,)``.
+
+        The bits drawn for a row depend on its place in the fold alone, so the
+        padding (that is, the other folds) cannot change the order. Past the
+        fold's last row the order starts over: those places carry no weight,
+        but a layer that looks at the whole batch sees real rows there.
+        """
+        rows, count = table.train[fold], table.train_count[fold]
+        padded = rows.shape[0]
+        if padded == 0:
+            return jnp.zeros((0,), jnp.int32)
+        bits = jax.random.bits(jax.random.fold_in(_stream(key, _SHUFFLE), epoch), (padded,), jnp.uint32)
+        bits = jnp.where(jnp.arange(padded) < count, bits >> 1, jnp.uint32(0xFFFFFFFF))
+        _, order = lax.sort((bits, rows), num_keys=1)
+        size = self.shape.batch_size
+        places = jnp.arange(-(-padded // size) * size) % jnp.maximum(count, 1)
+        return order[places]
+
+    def _batch(self, t: Array, order: Array, fold: Array, data: PyTree, table: FoldTable) -> Batch:
+        if data is None or order.shape[0] == 0:
+            return Batch(None, jnp.zeros((0,), jnp.float32))
+        size = self.shape.batch_size
+        rows = lax.dynamic_slice_in_dim(order, t * size, size)
+        weight = (t * size + jnp.arange(size) < table.train_count[fold]).astype(jnp.float32)
+        return Batch(_take(data, rows), weight)
+
+
+def _stream(key_data: Array, stream: int) -> Array:
+    """One of a member's independent streams of randomness, as a typed key."""
+    return jax.random.fold_in(jax.random.wrap_key_data(key_data), stream)
+
+
+def _take(data: PyTree, rows: Array) -> PyTree:
+    return jax.tree.map(lambda leaf: jnp.take(leaf, rows, axis=0, mode="clip"), data)
+
+
+def _select(flag: Array, new: PyTree, old: PyTree) -> PyTree:
+    """``new`` where the scalar ``flag`` holds, else ``old``; leaves that were passed through cost nothing."""
+    return jax.tree.map(lambda n, o: o if n is o else jnp.where(flag, n, o), new, old)
