@@ -108,7 +108,7 @@ def balanced_accuracy(target: npt.NDArray[Any], output: Floats, weight: Floats) 
 
 
 def log_loss(target: npt.NDArray[Any], output: Floats, weight: Floats) -> float:
-    """``-log`` of the target's probability, in nats, rows normalised and clipped to [eps, 1 - eps], eps 2.2e-16."""
+    """``-log`` of the target's probability, in nats; rows are normalised, then clipped by 2.2e-16."""
     p = output / np.sum(output, axis=1, keepdims=True)
     eps = np.finfo(np.float64).eps
     p = np.clip(p[np.arange(len(target)), target], eps, 1.0 - eps)
@@ -269,11 +269,7 @@ def _arrays(
         o = np.stack([1.0 - o, o], axis=1) if o.ndim == 1 and task_kind == "binary" else o
         if o.ndim != 2 or o.shape[1] < 2 or (task_kind == "binary" and o.shape[1] != 2):
             raise DataError(f"a {task_kind} task is scored by probabilities (n, classes), not {o.shape}")
-        if (
-            (len(t) and t.dtype.kind not in "biu")
-            or (len(t) and t.min() < 0)
-            or (len(t) and t.max() >= o.shape[1])
-        ):
+        if len(t) and (t.dtype.kind not in "biu" or t.min() < 0 or t.max() >= o.shape[1]):
             raise DataError(f"the target holds something else than class indices 0 to {o.shape[1] - 1}")
         t = t.astype(np.int64)
     if t.ndim != 1 or len(o) != len(t) or w.shape != t.shape or (task_kind == "regression" and o.ndim != 1):
