@@ -208,7 +208,7 @@ def _log_beta_half(a: float) -> float:
 
 
 def _beta_regularised(x: float, y: float, a: float, b: float) -> float:
-    """I_x(a, b), one of a and b being 1/2, ``y = 1 - x``: a continued fraction (Abramowitz, Stegun 26.5.8)."""
+    """I_x(a, b), a or b 1/2, ``y = 1 - x``: the continued fraction 26.5.8 of Abramowitz, Stegun."""
     if x <= 0.0 or y <= 0.0:
         return 0.0 if x <= 0.0 else 1.0
     if x > (a + 1.0) / (a + b + 2.0):
