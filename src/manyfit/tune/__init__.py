@@ -1,0 +1,5 @@
+"""Tuning: which settings to try."""
+
+from manyfit.tune.sampling import draw, grid, sobol
+
+__all__ = ["draw", "grid", "sobol"]
