@@ -4,15 +4,20 @@ Any field of a (nested) dataclass may hold a distribution instead of a value::
 
     Supervised(MLP(hidden=(128, 128), dropout=uniform(0.0, 0.5)))
 
-``collect`` lists them by dotted path, ``resolve`` puts values in their place.
+A tuple or list may hold distributions and nodes too, its items named by their place
+(``hidden.0``). ``collect`` lists them by dotted path, ``resolve`` puts values in their place.
 A path is *numeric* when its field is annotated ``Numeric`` (it leaves every
 shape alone and may be traced) and *structural* otherwise.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import inspect
 import math
+import re
+import sys
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +37,7 @@ class Distribution:
     """A set of values to search, with the measure to draw from."""
 
     def at(self, unit: float) -> Any:
-        """The value at quantile ``unit`` in [0, 1)."""
+        """The value at quantile ``unit`` in [0, 1]."""
         raise NotImplementedError(type(self).__name__)
 
     def describe(self) -> dict[str, Any]:
@@ -52,7 +57,8 @@ class Uniform(Distribution):
             raise ConfigError(f"uniform({self.low}, {self.high}): give two finite bounds, the smaller first")
 
     def at(self, unit: float) -> float:
-        return self.low + unit * (self.high - self.low)
+        # A convex combination: no overflow, and both ends exactly.
+        return min(self.high, max(self.low, (1.0 - unit) * self.low + unit * self.high))
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,8 @@ class LogUniform(Distribution):
             )
 
     def at(self, unit: float) -> float:
-        return self.low * (self.high / self.low) ** unit
+        value = math.exp((1.0 - unit) * math.log(self.low) + unit * math.log(self.high))
+        return self.low if unit <= 0.0 else self.high if unit >= 1.0 else min(self.high, max(self.low, value))
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,7 @@ class Integer(Distribution):
             value = math.exp(math.log(self.low) + unit * math.log((self.high + 1) / self.low))
         else:
             value = self.low + unit * (self.high + 1 - self.low)
-        return min(self.high, int(value))
+        return min(self.high, max(self.low, math.floor(value)))
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,8 @@ class Choice(Distribution):
         return self.options[min(len(self.options) - 1, int(unit * len(self.options)))]
 
     def describe(self) -> dict[str, Any]:
-        return {"kind": "choice", "options": [repr(o) if _is_node(o) else o for o in self.options]}
+        plain = (str, int, float, bool, type(None))
+        return {"kind": "choice", "options": [o if isinstance(o, plain) else repr(o) for o in self.options]}
 
 
 Numeric: TypeAlias = Annotated[float | Distribution, _NumericMark()]
@@ -124,7 +132,12 @@ def loguniform(low: float, high: float) -> Any:
 
 
 def integer(low: int, high: int, *, log: bool = False) -> Any:
-    """A whole number from [low, high], both included."""
+    """A whole number from [low, high], both included; ``log`` spreads it over magnitudes.
+
+    Raises ``ConfigError`` for bounds that are not whole numbers.
+    """
+    if int(low) != low or int(high) != high:
+        raise ConfigError(f"integer({low}, {high}): give whole bounds, or use uniform")
     return Integer(int(low), int(high), log)
 
 
@@ -143,13 +156,11 @@ def collect(tree: Any) -> dict[str, Distribution]:
 def numeric_paths(tree: Any) -> dict[str, float | Distribution]:
     """Every numeric hyper-parameter of the tree by dotted path: a value or a distribution.
 
-    A structural choice between nodes hides the paths below it until it is resolved.
+    A structural choice between nodes hides the paths below it until it is resolved. A
+    ``Numeric`` field that holds no number (``None``, a name, a choice with such an
+    option) is structural.
     """
-    return {
-        path: value
-        for path, value, numeric in _fields(tree)
-        if numeric and not isinstance(value, (str, type(None)))
-    }
+    return {path: value for path, value, numeric in _fields(tree) if numeric and _is_number(value)}
 
 
 def resolve(tree: T, values: Mapping[str, Any]) -> T:
@@ -171,24 +182,51 @@ def _is_node(value: Any) -> bool:
     )
 
 
+def _is_number(value: Any) -> bool:
+    """Whether it can be traced: a number, an array, or a distribution of numbers."""
+    if isinstance(value, Choice):
+        return all(_is_number(option) for option in value.options)
+    if isinstance(value, (bool, str, type(None), tuple, list, Mapping)) or callable(value):
+        return False
+    return isinstance(value, (int, float, Distribution)) or hasattr(value, "dtype")
+
+
 _HINTS: dict[type, dict[str, bool]] = {}
 
 
 def _numeric_fields(kind: type) -> dict[str, bool]:
     """Field name -> whether it is annotated ``Numeric`` (also as ``Numeric | None``)."""
     if kind not in _HINTS:
-        hints = typing.get_type_hints(kind, include_extras=True)
+        try:
+            hints = typing.get_type_hints(kind, include_extras=True)
+        except NameError:
+            # Some annotation names what exists in a function or for the type checker only.
+            hints = {name: hint for base in reversed(kind.__mro__) for name, hint in _raw_hints(base)}
         _HINTS[kind] = {name: _marked(hint) for name, hint in hints.items()}
     return _HINTS[kind]
 
 
+def _raw_hints(kind: type) -> list[tuple[str, Any]]:
+    """The annotations of one class, each resolved where it can be; the others stay text."""
+    names = {**vars(sys.modules[kind.__module__]), **vars(kind)} if kind.__module__ in sys.modules else {}
+    found = []
+    for name, hint in inspect.get_annotations(kind).items():
+        if isinstance(hint, str):
+            with contextlib.suppress(NameError):
+                hint = eval(hint, names)
+        found.append((name, hint))
+    return found
+
+
 def _marked(hint: Any) -> bool:
+    if isinstance(hint, str):
+        return re.search(r"\bNumeric\b", hint) is not None
     if any(isinstance(m, _NumericMark) for m in getattr(hint, "__metadata__", ())):
         return True
     return any(_marked(argument) for argument in typing.get_args(hint))
 
 
-def _fields(tree: Any, prefix: str = "") -> list[tuple[str, Any, bool]]:
+def _fields(tree: Any, prefix: str = "", numeric: bool = False) -> list[tuple[str, Any, bool]]:
     found: list[tuple[str, Any, bool]] = []
     if _is_node(tree):
         marks = _numeric_fields(type(tree))
@@ -199,30 +237,43 @@ def _fields(tree: Any, prefix: str = "") -> list[tuple[str, Any, bool]]:
         ]
     elif isinstance(tree, Mapping):
         entries = [(str(k), v, isinstance(v, (float, Uniform, LogUniform))) for k, v in tree.items()]
+    elif isinstance(tree, (tuple, list)):
+        entries = [(str(i), v, numeric) for i, v in enumerate(tree)]
     else:
         return found
-    for name, value, numeric in entries:
+    for name, value, marked in entries:
         path = prefix + name
-        if _is_node(value) or isinstance(value, Mapping):
-            found += _fields(value, path + ".")
+        if _has_inside(value) or (marked and isinstance(value, (tuple, list))):
+            found += _fields(value, path + ".", marked)
         else:
-            found.append((path, value, numeric))
+            found.append((path, value, marked))
     return found
+
+
+def _has_inside(value: Any) -> bool:
+    """Whether paths go on below: in nodes, mappings, and sequences that hold these or are searched."""
+    if isinstance(value, (tuple, list)):
+        return any(isinstance(item, Distribution) or _has_inside(item) for item in value)
+    return _is_node(value) or isinstance(value, Mapping)
 
 
 def _replace(tree: Any, parts: list[str], value: Any, path: str) -> Any:
     name, rest = parts[0], parts[1:]
+    children: dict[Any, Any]
     if isinstance(tree, Mapping):
-        known: Sequence[str] = [str(k) for k in tree]
-        child = tree.get(name)
+        children = {str(k): v for k, v in tree.items()}
+    elif isinstance(tree, (tuple, list)):
+        children = {str(i): v for i, v in enumerate(tree)}
     elif _is_node(tree):
-        known = [f.name for f in dataclasses.fields(tree)]
-        child = getattr(tree, name, None)
+        children = {f.name: getattr(tree, f.name) for f in dataclasses.fields(tree) if f.init}
     else:
         raise ConfigError(f"{path!r}: there is nothing named {name!r} to set here")
-    if name not in known:
-        raise ConfigError(f"{path!r} is not a hyper-parameter: {nearest(name, known)}")
-    new = _replace(child, rest, value, path) if rest else value
+    if name not in children:
+        raise ConfigError(f"{path!r} is not a hyper-parameter: {nearest(name, children)}")
+    new = _replace(children[name], rest, value, path) if rest else value
     if isinstance(tree, Mapping):
-        return {**tree, name: new}
+        return {k: new if str(k) == name else v for k, v in tree.items()}
+    if isinstance(tree, (tuple, list)):
+        items = [new if str(i) == name else v for i, v in enumerate(tree)]
+        return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
     return dataclasses.replace(tree, **{name: new})
