@@ -33,7 +33,7 @@ def cross_entropy(logits: Array, target: Array, label_smoothing: Any = 0.0) -> A
             class (Szegedy et al., 2016, "Rethinking the Inception architecture", section 7).
 
     The target's logit is picked by a mask: its gradient is then element-wise, where that
-    of a gather is a scatter (15 to 25 per cent slower on a CPU, 10 to 1000 classes).
+    of a gather is a scatter, which is slower on a CPU from 10 to 1000 classes.
     """
     logits = _wide(logits)
     hot, known = _one_hot(target, logits.shape[-1])

@@ -71,8 +71,8 @@ def resampled_interval(
 
     Source: Nadeau and Bengio (2003), "Inference for the generalization error", section 3.
 
-    >>> resampled_interval([[0.90, 0.92, 0.88, 0.91, 0.89]], n_train=80, n_test=20)
-    Interval(mean=0.9, low=0.8706..., high=0.9293..., sd=0.0158..., n=5, basis='folds', dropped=0)
+    >>> print(resampled_interval([[0.90, 0.92, 0.88, 0.91, 0.89]], n_train=80, n_test=20))
+    0.9 [0.8706, 0.9294] (5 folds)
     """
     table = _table(scores)
     _check(n_train, n_test, level)

@@ -35,7 +35,7 @@ class Dropout(nnx.Module):
       No gradient flows to the rate.
     - The mask is a counter-based hash of the key (two rounds of a 32-bit mixer)
       rather than one Threefry block an element, which made dropout the dearest
-      layer of a small network on a CPU: 7 to 14 times faster there. The rate is
+      layer of a small network on a CPU: many times faster there. The rate is
       rounded to a multiple of 2**-24, and the scale is that of the rounded rate,
       so that the expectation is kept exactly.
 
