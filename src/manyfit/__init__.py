@@ -1,5 +1,86 @@
-"""manyfit trains many deep networks as one."""
+"""manyfit trains many deep networks as one.
 
+Every cross-validation fold, seed and hyper-parameter trial of an experiment is
+a member of a population that trains inside one compiled JAX program.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import TYPE_CHECKING, Any
+
+from manyfit._environment import one_device_a_core
 from manyfit._version import __version__
 
-__all__ = ["__version__"]
+one_device_a_core()
+
+_NAMES = {
+    "Experiment": "manyfit.experiment",
+    "Result": "manyfit.experiment",
+    "Predictor": "manyfit.experiment",
+    "Supervised": "manyfit.objectives",
+    "MLPClassifier": "manyfit.estimators",
+    "MLPRegressor": "manyfit.estimators",
+    "CNNClassifier": "manyfit.estimators",
+    "uniform": "manyfit.space",
+    "loguniform": "manyfit.space",
+    "integer": "manyfit.space",
+    "choice": "manyfit.space",
+}
+_ROOMS = {
+    "data",
+    "engine",
+    "evaluate",
+    "losses",
+    "metrics",
+    "models",
+    "nn",
+    "objectives",
+    "optim",
+    "report",
+    "tasks",
+}
+
+if TYPE_CHECKING:
+    from manyfit.estimators import CNNClassifier, MLPClassifier, MLPRegressor
+    from manyfit.experiment import Experiment, Predictor, Result
+    from manyfit.objectives import Supervised
+    from manyfit.space import choice, integer, loguniform, uniform
+
+
+def load(run: str | os.PathLike[str], objective: Any = None) -> Any:
+    """The model of a run folder, ready to predict; see ``Predictor.load``."""
+    from manyfit.experiment import Predictor
+
+    return Predictor.load(os.fspath(run), objective)
+
+
+def __getattr__(name: str) -> Any:
+    # names come when they are used: importing manyfit for one thing does not pay for the others
+    if name in _NAMES:
+        return getattr(importlib.import_module(_NAMES[name]), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"manyfit.{name}")
+    raise AttributeError(f"module 'manyfit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_NAMES, *_ROOMS})
+
+
+__all__ = [
+    "CNNClassifier",
+    "Experiment",
+    "MLPClassifier",
+    "MLPRegressor",
+    "Predictor",
+    "Result",
+    "Supervised",
+    "__version__",
+    "choice",
+    "integer",
+    "load",
+    "loguniform",
+    "uniform",
+]

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,7 +73,7 @@ def save_checkpoint(folder: Path, number: int, checkpoint: Checkpoint) -> None:
 
 def load_checkpoint(folder: Path) -> tuple[Checkpoint | None, int, list[str]]:
     """The newest checkpoint that is whole, its number, and a warning for each newer one that is not."""
-    warnings = []
+    warnings: list[str] = []
     for place in reversed(_numbered(folder)):
         try:
             return _read(place), int(place.name), warnings

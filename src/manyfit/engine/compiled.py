@@ -45,6 +45,7 @@ class Compiled:
             (_SPREAD, PartitionSpec(None, MEMBER_AXIS)),
             donate=(0,),
         )
+        self._score = self._over_devices(program.score, (_SPREAD, _WHOLE, _WHOLE), _SPREAD)
         self._outputs = self._over_devices(program.outputs, (_SPREAD, _WHOLE, _WHOLE), _SPREAD)
 
     def fresh(self, assignment: Assignment) -> Slots:
@@ -59,6 +60,10 @@ class Compiled:
         """Train a lane; returns at once, the result follows. ``slots`` is used up."""
         arguments = (slots, self.data, self.table, limits, jnp.int32(epochs))
         return self._timed("chunk", slots, self._chunk, *arguments)
+
+    def score(self, slots: Slots) -> PyTree:
+        """Sums and counts of every slot's best model over its fold's test rows."""
+        return self._timed("score", slots, self._score, slots, self.data, self.table)
 
     def outputs(self, slots: Slots) -> PyTree:
         """Predictions of every slot's best model for its fold's test rows."""

@@ -13,13 +13,6 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 MEMBER_AXIS = "member"
 
 
-def cores() -> int:
-    """The processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 @functools.cache
 def mesh(count: int | None = None) -> Mesh:
     """The devices (the first ``count`` of them) as a mesh with one axis, the members."""
@@ -43,7 +36,7 @@ def use_compilation_cache(folder: Path | None = None) -> None:
     ``MANYFIT_CACHE`` names another folder; an empty value turns it off.
     """
     setting = os.environ.get("MANYFIT_CACHE")
-    if setting == "" or jax.config.jax_compilation_cache_dir is not None:
+    if setting == "" or jax.config.values["jax_compilation_cache_dir"] is not None:
         return
     home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     place = folder or (Path(setting) if setting else home / "manyfit" / "xla")

@@ -47,7 +47,9 @@ def unpack(
     for i, leaf in enumerate(leaves):
         name = f"{prefix}{i}"
         if name not in arrays:
-            raise RunError(f"the checkpoint has no array {name!r}: it belongs to another version of the experiment")
+            raise RunError(
+                f"the checkpoint has no array {name!r}: it belongs to another version of the experiment"
+            )
         found.append(_from_host(arrays[name], leaf, len(seats), name))
     return Lane(jax.tree.unflatten(tree, found), list(seats))
 
@@ -80,7 +82,11 @@ def _to_host(leaf: Any) -> np.ndarray:
 
 
 def _rekey(array: np.ndarray, like: Any) -> Any:
-    return jax.random.wrap_key_data(jnp.asarray(array), impl=jax.random.key_impl(like)) if _is_key(like) else array
+    return (
+        jax.random.wrap_key_data(jnp.asarray(array), impl=jax.random.key_impl(like))
+        if _is_key(like)
+        else array
+    )
 
 
 def _from_host(array: np.ndarray, like: Any, slots: int, name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import jax
@@ -20,7 +21,9 @@ its last epoch, which schedules need.
 """
 
 
-class Metric(NamedTuple):
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Metric:
     """A sum and the count it is over, so that partial batches add up exactly.
 
     Both are scalars; the engine adds them over the batches of a pass and

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,7 +25,8 @@ CHUNK_SECONDS = 0.4
 """About how long one chunk runs: short enough to show progress, long enough that the host costs nothing."""
 
 
-class Outcome(NamedTuple):
+@dataclass(frozen=True)
+class Outcome:
     """What became of one member."""
 
     index: int
@@ -35,6 +36,8 @@ class Outcome(NamedTuple):
     best_epoch: int
     best_value: float
     """The monitored metric at the best epoch, on the validation rows."""
+    test: dict[str, float]
+    """The objective's own metrics over the test rows of its fold."""
     model: PyTree
     """The exported model of the best epoch, numpy leaves."""
     outputs: np.ndarray | None
@@ -91,7 +94,8 @@ class Population:
     ) -> None:
         self.members = list(members)
         self.epochs = epochs
-        self.predict = predict and any(len(f.test) for f in folds)
+        self._tested = any(len(f.test) for f in folds)
+        self.predict = predict and self._tested
         self._tests = [len(f.test) for f in folds]
         self._limits = Limits(jnp.int32(epochs), jnp.int32(epochs + 1 if patience is None else patience))
         names = sorted(self.members[0].hyper)
@@ -120,7 +124,7 @@ class Population:
         longest = shape.history if patience is None else min(shape.history, max(1, patience // 4))
         self._longest_chunk = min(longest, epochs)
         self._chunk_epochs = 0  # not yet planned
-        self._queue = deque(range(len(self.members)))
+        self._queue: deque[int] = deque()
         self._lanes: list[Lane] = []
         self._epochs_of = np.zeros(len(self.members), np.int32)
         self._done = 0
@@ -132,12 +136,21 @@ class Population:
         """Wall time spent compiling so far."""
         return self._compiled.compile_seconds
 
-    def run(self, hooks: Hooks | None = None, *, resume: Checkpoint | None = None) -> bool:
+    def run(
+        self,
+        hooks: Hooks | None = None,
+        *,
+        resume: Checkpoint | None = None,
+        done: Collection[int] = (),
+    ) -> bool:
         """Train every member; true when all are done, false when ``hooks.stop`` ended it.
 
-        ``resume`` goes on from a state that ``hooks.save`` received.
+        ``resume`` goes on from a state that ``hooks.save`` received; ``done``
+        names the members (by place) that ended before and are left alone.
         """
         hooks = hooks or Hooks()
+        self._done = len(done)
+        self._queue = deque(i for i in range(len(self.members)) if i not in done)
         if resume is not None:
             self._restore(resume)
         else:
@@ -160,9 +173,7 @@ class Population:
             self._harvest(under_way.popleft(), hooks)
             if not self._queue and not under_way:
                 self._compact()
-            hooks.progress(
-                Progress(len(self.members), self._done, self._seated, int(self._epochs_of.sum()))
-            )
+            hooks.progress(Progress(len(self.members), self._done, self._seated, int(self._epochs_of.sum())))
 
     @property
     def _seated(self) -> int:
@@ -185,9 +196,7 @@ class Population:
         )
 
     def _dispatch(self, lane: Lane) -> None:
-        lane.slots, lane.history = self._compiled.chunk(
-            lane.slots, self._limits, self._chunk_epochs or 1
-        )
+        lane.slots, lane.history = self._compiled.chunk(lane.slots, self._limits, self._chunk_epochs or 1)
 
     def _harvest(self, lane: Lane, hooks: Hooks) -> None:
         """Wait for the lane's chunk, note what it brought, and give the slots of ended members to new ones."""
@@ -211,6 +220,9 @@ class Population:
             return
         models = jax.device_get(lane.slots.best)
         outputs = np.array(self._compiled.outputs(lane.slots)) if self.predict else None
+        scores = {}
+        if self._tested:
+            scores = {n: np.array(m.value) for n, m in self._compiled.score(lane.slots).items()}
         fresh: list[int | None] = [None] * len(lane.seats)
         for slot in ended:
             member = lane.seats[slot]
@@ -222,6 +234,7 @@ class Population:
                     epochs=int(epoch[slot]),
                     best_epoch=int(best_epoch[slot]),
                     best_value=float(best_value[slot]),
+                    test={name: float(values[slot]) for name, values in scores.items()},
                     model=jax.tree.map(lambda leaf, s=slot: np.array(leaf[s]), models),
                     outputs=None if outputs is None else outputs[slot, : self._tests[self._fold[member]]],
                 )
@@ -259,7 +272,6 @@ class Population:
             "seats": [lane.seats for lane in self._lanes],
             "queue": list(self._queue),
             "epochs": self._epochs_of.tolist(),
-            "done": self._done,
             "chunk_epochs": self._chunk_epochs,
         }
         return Checkpoint(arrays, meta)
@@ -271,12 +283,13 @@ class Population:
             for name, values in arrays.items()
             if name.startswith("history/")
         }
-        lanes = [
-            unpack(arrays, f"lane{i}/", seats, self._template) for i, seats in enumerate(meta["seats"])
-        ]
-        self._queue = deque(meta["queue"])
+        lanes = [unpack(arrays, f"lane{i}/", seats, self._template) for i, seats in enumerate(meta["seats"])]
+        known = {*meta["queue"], *(seat for seats in meta["seats"] for seat in seats)}
+        # a member that is neither done nor known here lost what was kept of it: it trains again, last
+        lost = [i for i in self._queue if i not in known]
+        self._queue = deque([*meta["queue"], *lost])
         self._epochs_of = np.array(meta["epochs"], np.int32)
-        self._done = meta["done"]
+        self._epochs_of[lost] = 0
         self._chunk_epochs = meta["chunk_epochs"]
         if all(len(lane.seats) == self.plan.slots for lane in lanes):
             self._lanes = [Lane(self._compiled.put(lane.slots), lane.seats) for lane in lanes]

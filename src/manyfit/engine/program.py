@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -44,10 +44,10 @@ class Slots(NamedTuple):
 class Assignment(NamedTuple):
     """Who takes which slot: leaves ``(slots, ...)``; ``fresh`` marks the slots that start anew."""
 
-    fresh: Array
-    key: Array
-    hyper: dict[str, Array]
-    fold: Array
+    fresh: Any
+    key: Any
+    hyper: dict[str, Any]
+    fold: Any
 
 
 class Limits(NamedTuple):
@@ -69,7 +69,7 @@ class Shape:
     """The longest chunk, in epochs."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared by identity: jit asks, and an objective need not be hashable
 class Program:
     """The pure functions of a population, over a stack of slots; no device axis yet."""
 
@@ -146,6 +146,10 @@ class Program:
         slots, history, _ = lax.while_loop(going, epoch, (slots, blank, jnp.int32(0)))
         return slots, history
 
+    def score(self, slots: Slots, data: PyTree, table: FoldTable) -> dict[str, Metric]:
+        """The best models' sums and counts over their fold's test rows, leaves ``(slots,)``."""
+        return self._pass(slots.best, slots.fold, data, table.test, table.test_count)
+
     def outputs(self, slots: Slots, data: PyTree, table: FoldTable) -> PyTree:
         """The best models' predictions for their fold's test rows, ``(slots, padded, ...)``."""
         size = min(self.shape.evaluation_batch, max(1, table.test.shape[1]))
@@ -154,9 +158,7 @@ class Program:
             rows = table.test[fold]
             blocks = -(-rows.shape[0] // size)
             padded = jnp.pad(rows, (0, blocks * size - rows.shape[0])).reshape(blocks, size)
-            predicted = lax.map(
-                lambda block: self.objective.predict(model, _take(data, block)), padded
-            )
+            predicted = lax.map(lambda block: self.objective.predict(model, _take(data, block)), padded)
             return jax.tree.map(
                 lambda leaf: leaf.reshape((blocks * size, *leaf.shape[2:]))[: rows.shape[0]], predicted
             )
@@ -170,7 +172,8 @@ class Program:
     ) -> tuple[Slots, dict[str, Array]]:
         running = slots.status == RUNNING
         state, trained = self._train(slots, running, data, table, limits)
-        measured = self._evaluate(jax.vmap(self.objective.export)(state), slots.fold, data, table)
+        models = jax.vmap(self.objective.export)(state)
+        measured = self._pass(models, slots.fold, data, table.validation, table.validation_count)
         values = {f"train/{k}": m.value for k, m in trained.items()}
         values |= {f"validation/{k}": m.value for k, m in measured.items()}
 
@@ -190,7 +193,7 @@ class Program:
         )
         slots = slots._replace(
             state=state,
-            best=jax.vmap(_select)(better, jax.vmap(self.objective.export)(state), slots.best),
+            best=jax.vmap(_select)(better, models, slots.best),
             status=jnp.where(running, status, slots.status).astype(jnp.int32),
             epoch=jnp.where(running, now, slots.epoch),
             best_epoch=best_epoch,
@@ -234,20 +237,20 @@ class Program:
         last = jnp.max(jnp.where(running, steps, 0))
         return lax.fori_loop(0, last, step, (slots.state, zero))
 
-    def _evaluate(
-        self, models: PyTree, fold: Array, data: PyTree, table: FoldTable
+    def _pass(
+        self, models: PyTree, fold: Array, data: PyTree, index: Array, count: Array
     ) -> dict[str, Metric]:
-        """Sums and counts over every slot's validation rows: each row once, none left out."""
-        rows = table.validation.shape[1]
+        """Sums and counts over the rows ``index[fold]`` of every slot: each row once, none left out."""
+        rows = index.shape[1]
         if data is None or rows == 0:
             return {}
         size = min(self.shape.evaluation_batch, rows)
         blocks = -(-rows // size)
-        index = jnp.pad(table.validation, ((0, 0), (0, blocks * size - rows)))
+        index = jnp.pad(index, ((0, 0), (0, blocks * size - rows)))
 
         def part(block: Array, model: PyTree, fold: Array) -> dict[str, Metric]:
             here = lax.dynamic_slice_in_dim(index[fold], block * size, size)
-            weight = (block * size + jnp.arange(size) < table.validation_count[fold]).astype(jnp.float32)
+            weight = (block * size + jnp.arange(size) < count[fold]).astype(jnp.float32)
             return self.objective.evaluate(model, Batch(_take(data, here), weight))
 
         many = jax.vmap(part, in_axes=(None, 0, 0))

@@ -1,0 +1,1 @@
+from manyfit.models.architecture import Architecture, Custom, Inputs

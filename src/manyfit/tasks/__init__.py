@@ -1,0 +1,30 @@
+"""From raw data to a sensible task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from manyfit.errors import ConfigError
+from manyfit.tasks.task import Task, from_arrays
+
+__all__ = ["Task", "task_of"]
+
+
+def task_of(data: Any) -> Task:
+    """The task that a data set poses: a ``Table``, ``Images``, a ``Task``, arrays by name, or None."""
+    if isinstance(data, Task):
+        return data
+    kind = type(data).__name__
+    if kind == "Table":
+        from manyfit.tasks.tables import table_task
+
+        return table_task(data)
+    if kind == "Images":
+        from manyfit.tasks.images import image_task
+
+        return image_task(data)
+    if data is None or isinstance(data, dict):
+        return from_arrays(data)
+    raise ConfigError(
+        f"data is a {kind}: give manyfit.data.table(...), manyfit.data.images(...), a dict of arrays or None"
+    )

@@ -1,0 +1,86 @@
+"""Progress in the terminal: one live line where there is a terminal, plain lines where there is none."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+from manyfit.experiment.experiment import Status
+
+PLAIN_SECONDS = 5.0
+
+
+class Watcher:
+    """Receives a ``Status`` after each chunk and shows it on standard error."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._live = sys.stderr.isatty() and not quiet
+        self._last = 0.0
+        self._progress = None
+
+    def __enter__(self) -> Watcher:
+        if self._live:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            self._progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.fields[text]}"),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._progress.start()
+            self._task = self._progress.add_task("compiling", total=None, text="")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def __call__(self, status: Status) -> None:
+        """Show where the run stands."""
+        if self._quiet:
+            return
+        if self._progress is not None:
+            self._progress.update(
+                self._task,
+                description="training",
+                total=max(status.epochs_expected, 1),
+                completed=status.epochs,
+                text=describe(status),
+            )
+            return
+        now = time.monotonic()
+        if now - self._last >= PLAIN_SECONDS or status.done == status.members:
+            self._last = now
+            print(describe(status), file=sys.stderr, flush=True)
+
+
+def describe(status: Status) -> str:
+    """One line: members, best so far with its spread, throughput, time left."""
+    parts = [f"{status.done}/{status.members} networks done, {status.running} training"]
+    if status.best_score is not None:
+        parts.append(
+            f"best {status.metric} {status.best_score:.4g} ± {status.best_spread or 0:.2g} (trial {status.best_trial})"
+        )
+    if status.elapsed > 0:
+        parts.append(f"{status.epochs / status.elapsed:.0f} epochs/s")
+    if status.remaining is not None and status.done < status.members:
+        parts.append(f"about {clock(status.remaining)} left")
+    return ", ".join(parts)
+
+
+def clock(seconds: float) -> str:
+    """A duration for people: 42 s, 3 min 20 s, 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

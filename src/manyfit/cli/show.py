@@ -1,0 +1,142 @@
+"""What a person reads in the terminal: tables of data, trials and scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from manyfit.cli.progress import clock
+from manyfit.engine import RunFolder
+from manyfit.experiment.predictor import Predictor
+from manyfit.experiment.result import Result, number, short_name
+from manyfit.tasks.task import Task
+
+MOST_TRIALS, MOST_COLUMNS = 12, 24
+
+
+def data(task: Task, say: Callable[[str], None]) -> None:
+    """What was read: rows, task, columns and their kinds, warnings."""
+    about = task.about
+    classes = (
+        f" ({', '.join(task.classes[:8])}{', …' if len(task.classes) > 8 else ''})" if task.classes else ""
+    )
+    say(f"{about['source']}: {task.rows} rows, {task.kind} target {task.target!r}{classes}")
+    columns = about.get("columns", [])
+    kinds: dict[str, list[str]] = {}
+    for column in columns:
+        missing = f" ({column['missing']} missing)" if column.get("missing") else ""
+        kinds.setdefault(column["kind"], []).append(f"{column['name']}{missing}")
+    for kind, names in kinds.items():
+        more = f", and {len(names) - MOST_COLUMNS} more" if len(names) > MOST_COLUMNS else ""
+        say(f"  {kind} ({len(names)}): {', '.join(names[:MOST_COLUMNS])}{more}")
+    for warning in about.get("warnings", []):
+        say(f"  note: {warning}")
+
+
+def result(found: Result, test: Mapping[str, float] | None, page: Path) -> None:
+    """The leaderboard, the chosen trial's scores and where to read on."""
+    console = Console(highlight=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
+    for name in ("trial", found.metric, "95 % interval", "p", "networks"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in found.searched:
+        table.add_column(short_name(name), justify="right")
+    for trial in found.trials[:MOST_TRIALS]:
+        chosen = trial.trial == found.chosen
+        dead = f" ({trial.diverged} diverged)" if trial.diverged else ""
+        table.add_row(
+            "→" if chosen else "",
+            str(trial.trial),
+            number(trial.score.mean),
+            f"{number(trial.score.low)} – {number(trial.score.high)}",
+            "" if trial.p_value is None else f"{trial.p_value:.3f}",
+            f"{trial.members}{dead}",
+            *(number(trial.hyper[name]) for name in found.searched),
+            style="bold" if chosen else None,
+        )
+    console.print(table)
+    if len(found.trials) > MOST_TRIALS:
+        console.print(f"… and {len(found.trials) - MOST_TRIALS} more trials, all in {page}")
+    if found.chosen is None:
+        console.print(f"Nothing chosen: {found.why}.")
+    else:
+        console.print(f"Chosen: trial {found.chosen}, {found.why}.")
+        console.print("(p: corrected paired test of a trial's folds against the chosen trial's)")
+        line = ", ".join(
+            f"{name} {number(s.mean)} [{number(s.low)}, {number(s.high)}]" for name, s in found.scores.items()
+        )
+        console.print(f"Its networks, each on rows it never saw, mean and 95 % interval: {line}")
+    if test:
+        console.print("On the test data, its networks together: " + _line(test))
+    times = found.timing
+    console.print(
+        f"{len(found.members)} networks in {clock_fine(times.get('total', 0))} "
+        f"(training {clock_fine(times.get('train', 0))}, compiling {clock_fine(times.get('compile', 0))})"
+    )
+    console.print(f"Report: {page}")
+
+
+def clock_fine(seconds: float) -> str:
+    """A duration, with a decimal below a minute."""
+    return f"{seconds:.1f} s" if seconds < 60 else clock(seconds)
+
+
+def scores(values: Mapping[str, float], title: str) -> None:
+    """Metrics of one evaluation."""
+    Console(highlight=False).print(f"{title}: {_line(values)}")
+
+
+def run(path: Path, as_json: bool) -> None:
+    """A run's model: what it reads, and its arrays with their sizes."""
+    experiment = RunFolder(path).read_experiment()
+    predictor = Predictor.load(path)
+    from manyfit.experiment.records import named_leaves
+
+    arrays = {
+        name: list(values.shape[1:])
+        for name, values in named_leaves(predictor.models).items()
+        if "/params/" in name
+    }
+    count = sum(_size(shape) for shape in arrays.values())
+    about: dict[str, Any] = {
+        "run": str(path),
+        "task": experiment["task"],
+        "members": predictor.members,
+        "parameters": count,
+        "arrays": arrays,
+    }
+    if as_json:
+        print(json.dumps(about, indent=1))
+        return
+    console = Console(highlight=False)
+    task = experiment["task"]
+    console.print(
+        f"{path}: {task['kind']} target {task['target']!r}, "
+        f"{predictor.members} networks of {count:,} parameters each"
+    )
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("array", "shape", "parameters"):
+        table.add_column(name, justify="left" if name == "array" else "right")
+    for name, shape in arrays.items():
+        table.add_row(
+            name.split("/params/")[1].replace("/", "."), " × ".join(map(str, shape)), f"{_size(shape):,}"
+        )
+    console.print(table)
+
+
+def _size(shape: list[int]) -> int:
+    total = 1
+    for length in shape:
+        total *= length
+    return total
+
+
+def _line(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {number(value)}" for name, value in values.items())

@@ -1,0 +1,240 @@
+"""What each verb does: from options to a run, and from a run to what a person reads."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from manyfit.cli import show
+from manyfit.cli.options import Compare, Demo, Evaluate, Fit, Inspect, Predict, Report, Resume
+from manyfit.cli.progress import Watcher
+from manyfit.engine import RunFolder
+from manyfit.engine.checkpoint import write_file
+from manyfit.errors import ConfigError, DataError, RunError
+from manyfit.experiment.files import summary_of
+from manyfit.experiment.predictor import Predictor
+from manyfit.experiment.result import Result
+from manyfit.tasks.defaults import experiment_for
+from manyfit.tasks.source import read_task
+
+
+def run(command: Any) -> int:
+    """Do what the command says."""
+    return _VERBS[type(command)](command)
+
+
+def fit(options: Fit) -> int:
+    """``manyfit fit``."""
+    if options.data is None:
+        raise ConfigError(
+            "say what to train on: manyfit fit TABLE --target COLUMN, or 'data:' in the config file"
+        )
+    out = options.out or Path("runs") / _stem(options.data)
+    if RunFolder(out).exists():
+        raise RunError(
+            f"{out} holds a run already: go on with it (manyfit resume {out}), or name another folder with --out"
+        )
+    return _train(options, out, resume=False)
+
+
+def resume(options: Resume) -> int:
+    """``manyfit resume``."""
+    asked = RunFolder(options.run).read_experiment().get("options")
+    if asked is None:
+        raise RunError(
+            f"{options.run} was begun from Python, and its data are not on disk: resume it there, "
+            "experiment.run(folder, resume=True)"
+        )
+    again = Fit.of({k: v for k, v in asked.items() if v is not None}, str(options.run / "experiment.json"))
+    again.json, again.quiet = options.json, options.quiet
+    return _train(again, options.run, resume=True)
+
+
+def _train(options: Fit, out: Path, *, resume: bool) -> int:
+    say = (lambda text: None) if options.quiet or options.json else _to_stderr
+    task = read_task(options)
+    experiment = experiment_for(task, options.asked())
+    held_out = None
+    if options.test is not None:
+        held_out = options.test
+        assert task.encoder is not None
+        task.encoder.encode_target(held_out)  # refused now rather than after training
+    show.data(task, say)
+    with Watcher(options.quiet or options.json) as watcher, _interrupts(say) as stop:
+        result = experiment.run(
+            out, resume=resume, progress=watcher, stop=stop, save_every=options.checkpoint_seconds
+        )
+    return _finish(result, out, options.json, say, held_out)
+
+
+def _finish(result: Result, out: Path, as_json: bool, say: Callable[[str], None], test: Path | None) -> int:
+    from manyfit import report
+
+    scores = None
+    if test is not None and result.predictor is not None:
+        scores = result.best.evaluate(test)
+        RunFolder(out).write_json("test.json", {"source": str(test), "scores": scores})
+    page = report.write(out)
+    for warning in result.warnings:
+        print(f"manyfit: {warning}", file=sys.stderr)
+    if as_json:
+        content = summary_of(result) | ({"test": scores} if scores else {}) | {"run": str(out)}
+        from manyfit.engine.folder import plain
+
+        print(json.dumps(plain(content), indent=1))
+    else:
+        show.result(result, scores, page)
+    if result.interrupted:
+        say(f"stopped; go on with: manyfit resume {out}")
+        return 130
+    return 0
+
+
+def predict(options: Predict) -> int:
+    """``manyfit predict``."""
+    predictor = Predictor.load(options.run)
+    found = predictor.prediction(options.data)
+    if predictor.classes:
+        assert found.labels is not None
+        head = ["prediction", *(f"p({c})" for c in predictor.classes), "spread"]
+        spread = found.spread[np.arange(len(found.labels)), found.output.argmax(axis=1)]
+        rows = (
+            [label, *(f"{p:.6g}" for p in some), f"{s:.6g}"]
+            for label, some, s in zip(found.labels, found.output, spread)
+        )
+    else:
+        head = ["prediction", "spread"]
+        rows = ([f"{v:.9g}", f"{s:.6g}"] for v, s in zip(found.output, found.spread))
+    if options.out is None:
+        _write_csv(sys.stdout, head, rows)
+        return 0
+    import io
+
+    buffer = io.StringIO()
+    _write_csv(buffer, head, rows)
+    try:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{options.out.parent}: cannot be made ({error.strerror})") from error
+    write_file(options.out, buffer.getvalue().encode())
+    _to_stderr(f"{len(found.output)} rows predicted by {predictor.members} networks: {options.out}")
+    return 0
+
+
+def evaluate(options: Evaluate) -> int:
+    """``manyfit evaluate``."""
+    predictor = Predictor.load(options.run)
+    scores = predictor.evaluate(options.data)
+    if options.json:
+        from manyfit.engine.folder import plain
+
+        print(json.dumps(plain(scores), indent=1))
+    else:
+        show.scores(scores, f"{options.data}, {predictor.members} networks together")
+    return 0
+
+
+def report_(options: Report) -> int:
+    """``manyfit report``."""
+    from manyfit import report
+
+    print(report.write(options.run))
+    return 0
+
+
+def compare(options: Compare) -> int:
+    """``manyfit compare``."""
+    from manyfit import report
+
+    if len(options.runs) < 2:
+        raise ConfigError("comparing needs at least two runs: manyfit compare runs/a runs/b")
+    print(report.compare_runs(list(options.runs)))
+    return 0
+
+
+def inspect(options: Inspect) -> int:
+    """``manyfit inspect``."""
+    if (options.path / "experiment.json").is_file():
+        show.run(options.path, options.json)
+        return 0
+    if options.target is None and options.path.is_file():
+        raise DataError(f"{options.path}: say which column to predict with --target")
+    task = read_task(Fit(data=options.path, target=options.target))
+    if options.json:
+        print(json.dumps(dict(task.about) | {"task": task.kind, "classes": list(task.classes)}, indent=1))
+    else:
+        show.data(task, print)
+    return 0
+
+
+def demo(options: Demo) -> int:
+    """``manyfit demo``."""
+    from manyfit.cli.demo import write_digits
+
+    if RunFolder(options.out).exists():
+        shutil.rmtree(options.out)
+    options.out.mkdir(parents=True, exist_ok=True)
+    table = write_digits(options.out / "digits.csv")
+    _to_stderr(
+        "1797 handwritten digits, 8x8 pixels each (Alpaydin & Kaynak 1998): 8 trials x 3 seeds x 5 folds "
+        "= 120 networks, trained as one\n"
+        f"$ manyfit fit {table} --target digit --trials 8 --seeds 3 --out {options.out}"
+    )
+    return fit(Fit(data=table, target="digit", trials=8, seeds=3, out=options.out))
+
+
+_VERBS: dict[type, Callable[[Any], int]] = {
+    Fit: fit,
+    Predict: predict,
+    Evaluate: evaluate,
+    Resume: resume,
+    Report: report_,
+    Compare: compare,
+    Inspect: inspect,
+    Demo: demo,
+}
+
+
+@contextlib.contextmanager
+def _interrupts(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C asks the run to stop at the next look of the host, the second ends the process."""
+    asked = False
+
+    def first(signum: int, frame: Any) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        say("stopping after this chunk; what is there is kept (Ctrl-C again ends at once)")
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _write_csv(file: Any, head: list[str], rows: Any) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+
+
+def _stem(path: Path) -> str:
+    name = path.resolve().name
+    for ending in (".gz", ".csv", ".tsv", ".txt", ".parquet", ".npz"):
+        name = name.removesuffix(ending)
+    return name or "run"
+
+
+def _to_stderr(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -1,0 +1,205 @@
+"""A trained model to use: the members of one trial, predicting together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
+
+from manyfit import metrics
+from manyfit.engine import Fold, RunFolder
+from manyfit.errors import DataError, RunError
+from manyfit.experiment.describe import describe, rebuild
+from manyfit.experiment.records import from_named, named_leaves
+from manyfit.tasks.encoders import encoder_from_json
+from manyfit.tasks.task import Encoder
+
+BLOCK = 4096
+"""Rows predicted at once."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the ensemble says of each row, and how far its members agree.
+
+    ``output``: class probabilities ``(rows, classes)`` or values ``(rows,)``,
+    the members' mean; ``spread``: their standard deviation, of the same shape;
+    ``labels``: the most probable class of each row, None for values.
+    """
+
+    output: np.ndarray
+    spread: np.ndarray
+    labels: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """The chosen trial's members, one for each fold and seed, as one model."""
+
+    kind: str
+    target: str
+    classes: tuple[str, ...]
+    objective: Any
+    """Bound to the shapes of its data."""
+    models: Any
+    """The members' models, leaves ``(members, ...)``."""
+    data: Any
+    """The shapes of one row of the data set."""
+    hyper: tuple[str, ...] = ()
+    encoder: Encoder | None = None
+
+    @property
+    def members(self) -> int:
+        """How many models predict together."""
+        return int(jax.tree.leaves(self.models)[0].shape[0])
+
+    def predict_members(self, rows: Any) -> np.ndarray:
+        """Every member's outputs, ``(members, rows, ...)``."""
+        return self._run(self._inputs(rows))
+
+    def prediction(self, rows: Any) -> Prediction:
+        """The ensemble's prediction with its spread."""
+        outputs = self.predict_members(rows).astype(np.float64)
+        mean, spread = outputs.mean(axis=0), outputs.std(axis=0)
+        labels = np.array(self.classes)[mean.argmax(axis=1)] if self.classes else None
+        return Prediction(mean, spread, labels)
+
+    def predict(self, rows: Any) -> np.ndarray:
+        """Class names ``(rows,)`` or values ``(rows,)``."""
+        found = self.prediction(rows)
+        return found.output if found.labels is None else found.labels
+
+    def predict_proba(self, rows: Any) -> np.ndarray:
+        """Class probabilities ``(rows, classes)``, columns in the order of ``classes``."""
+        if not self.classes:
+            raise DataError("probabilities are for classes; this model predicts values: use predict")
+        return self.prediction(rows).output
+
+    def evaluate(self, rows: Any) -> dict[str, float]:
+        """The ensemble's metrics on labelled rows."""
+        if self.encoder is None:
+            raise DataError(
+                "this model was trained on plain arrays: score its predictions with manyfit.metrics"
+            )
+        target = self.encoder.encode_target(rows)
+        return metrics.score(self.kind, target, self.prediction(rows).output)
+
+    # On disk
+
+    def save(self, folder: RunFolder) -> None:
+        """Write ``model/`` into a run folder."""
+        arrays = {n: np.ascontiguousarray(a) for n, a in named_leaves(self.models).items()}
+        about = {
+            "format": 1,
+            "task": {"kind": self.kind, "target": self.target, "classes": list(self.classes)},
+            "members": self.members,
+            "objective": describe(unbound(self.objective)),
+            "cardinalities": list(getattr(getattr(self.objective, "features", None), "cardinalities", ())),
+            "data": describe(self.data),
+            "hyper": list(self.hyper),
+            "encoder": None if self.encoder is None else self.encoder.to_json(),
+        }
+        folder.write("model/model.safetensors", save_arrays(arrays))
+        folder.write_json("model/model.json", about)
+
+    @classmethod
+    def load(cls, path: str | Path, objective: Any = None) -> Predictor:
+        """The model of a run. ``objective`` is needed where it has parts of its author's own.
+
+        Nothing that lies in the folder is executed. Raises ``RunError`` for a
+        folder without a model, a broken one or one of another version.
+        """
+        folder = RunFolder(path)
+        about = folder.read_json("model/model.json")
+        if about.get("format") != 1:
+            raise RunError(f"{folder / 'model/model.json'} has format {about.get('format')!r}, known is 1")
+        place = folder / "model/model.safetensors"
+        try:
+            arrays = load_arrays(place.read_bytes())
+        except (OSError, SafetensorError) as error:
+            raise RunError(
+                f"{place} cannot be read ({error}); restore it or run the experiment anew"
+            ) from error
+        try:
+            spec = rebuild(about["data"])
+            if objective is None:
+                objective = rebuild(about["objective"])
+            if hasattr(objective, "bind"):
+                objective = objective.bind(spec, cardinalities=tuple(about["cardinalities"]))
+            template = template_of(objective, spec, tuple(about["hyper"]))
+            models = from_named(arrays, template)
+            _check_shapes(models, template, place)
+            return cls(
+                kind=about["task"]["kind"],
+                target=about["task"]["target"],
+                classes=tuple(about["task"]["classes"]),
+                objective=objective,
+                models=models,
+                data=spec,
+                hyper=tuple(about["hyper"]),
+                encoder=encoder_from_json(about["encoder"]),
+            )
+        except (KeyError, TypeError, IndexError) as error:
+            raise RunError(f"{folder / 'model'} is not whole ({error}); run the experiment anew") from error
+
+    def _inputs(self, rows: Any) -> Any:
+        if self.encoder is not None:
+            return self.encoder.encode(rows)
+        return rows["inputs"] if isinstance(rows, dict) and "inputs" in rows else rows
+
+    def _run(self, inputs: Any) -> np.ndarray:
+        count = len(jax.tree.leaves(inputs)[0])
+        block = min(BLOCK, max(1, count))
+        predict = jax.jit(jax.vmap(lambda model, x: self.objective.predict(model, {"inputs": x}), (0, None)))
+        models = jax.tree.map(jnp.asarray, self.models)
+        parts = []
+        for start in range(0, count, block):
+            some = jax.tree.map(lambda leaf, s=start: np.asarray(leaf[s : s + block]), inputs)
+            here = len(jax.tree.leaves(some)[0])
+            if here < block:  # one shape, one compilation
+                some = jax.tree.map(
+                    lambda leaf, n=here: np.concatenate([leaf, leaf[:1].repeat(block - n, 0)]), some
+                )
+            parts.append(np.asarray(predict(models, some))[:, :here])
+        if not parts:
+            raise DataError("there are no rows to predict")
+        return np.concatenate(parts, axis=1)
+
+
+def spec_of(data: Any) -> Any:
+    """The shapes of one row of a data set."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape[1:]), leaf.dtype), data)
+
+
+def unbound(objective: Any) -> Any:
+    """The objective without the shapes of its data."""
+    return replace(objective, features=None) if hasattr(objective, "features") else objective
+
+
+def template_of(objective: Any, spec: Any, hyper: tuple[str, ...]) -> Any:
+    """The shapes of one exported model of an objective on rows of shape ``spec``."""
+
+    def one() -> Any:
+        data = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), spec)
+        prepared = objective.prepare(Fold(data, jnp.zeros(1, jnp.int32), jnp.ones(1)))
+        values = {name: jnp.float32(0.5) for name in hyper}
+        return objective.export(objective.init(jax.random.key(0), values, prepared))
+
+    return jax.eval_shape(one)
+
+
+def _check_shapes(models: Any, template: Any, place: Path) -> None:
+    found = jax.tree.leaves(models)
+    counts = {leaf.shape[:1] for leaf in found}
+    for leaf, like in zip(found, jax.tree.leaves(template), strict=True):
+        if leaf.shape[1:] != like.shape or leaf.dtype != like.dtype or len(counts) != 1:
+            raise RunError(
+                f"{place}: an array is {leaf.dtype} {leaf.shape}, expected (members, *{like.shape})"
+            )

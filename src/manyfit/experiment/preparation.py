@@ -1,0 +1,97 @@
+"""Every decision of an experiment that can be made before training: task, folds, trials."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from manyfit import metrics
+from manyfit.errors import ConfigError
+from manyfit.evaluate import Split, plan
+from manyfit.experiment.trials import Bucket, Trial, buckets_of, trials_of
+from manyfit.tasks import task_of
+from manyfit.tasks.task import Task
+
+if TYPE_CHECKING:
+    from manyfit.experiment.experiment import Experiment
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An experiment with every decision made that can be made before training."""
+
+    task: Task
+    objective: Any
+    splits: list[Split]
+    trials: list[Trial]
+    buckets: list[Bucket]
+    metric: str
+    direction: str
+
+
+def prepare(experiment: Experiment) -> Prepared:
+    """Check the experiment and settle its task, folds and trials. Nothing is trained."""
+    for name, least in (("trials", 1), ("seeds", 1), ("epochs", 1), ("repeats", 1)):
+        value = getattr(experiment, name)
+        if not isinstance(value, int) or value < least:
+            raise ConfigError(f"{name}={value!r}: give a whole number of at least {least}")
+    if experiment.patience is not None and experiment.patience < 1:
+        raise ConfigError(
+            f"patience={experiment.patience}: give at least 1 epoch, or None for no early stopping"
+        )
+    if not 0 <= experiment.validation < 1:
+        raise ConfigError(f"validation={experiment.validation}: give a share of the training rows in [0, 1)")
+    task = task_of(experiment.data)
+    splits = _splits(experiment, task)
+    trials = trials_of(
+        _settled(experiment.objective, task),
+        experiment.batch_size,
+        experiment.trials,
+        experiment.seed,
+        given=experiment.given_trials,
+    )
+    trials = [
+        dataclasses.replace(t, objective=t.objective.bind(task.data, task.cardinalities))
+        if hasattr(t.objective, "bind")
+        else t
+        for t in trials
+    ]
+    if task.kind == "own":
+        metric, direction = experiment.metric or trials[0].objective.monitor, "minimize"
+    else:
+        found = metrics.metric(experiment.metric or task.metric or metrics.DEFAULTS[task.kind][0], task.kind)
+        metric, direction = found.name, found.direction
+    return Prepared(task, trials[0].objective, splits, trials, buckets_of(trials), metric, direction)
+
+
+def _settled(objective: Any, task: Task) -> Any:
+    """The objective with what the task decides: classes and preprocessing."""
+    names = {f.name for f in dataclasses.fields(objective)} if dataclasses.is_dataclass(objective) else set()
+    settled: dict[str, Any] = {}
+    if "classes" in names and task.kind != "own":
+        settled["classes"] = len(task.classes) or None
+    if "preprocess" in names and getattr(objective, "preprocess", None) is None:
+        settled["preprocess"] = task.preprocess
+    return dataclasses.replace(objective, **settled) if settled else objective
+
+
+def _splits(experiment: Experiment, task: Task) -> list[Split]:
+    if task.rows == 0:
+        none = np.empty(0, np.int32)
+        return [Split(none, none, none)]
+    number = isinstance(experiment.folds, int)
+    return plan(
+        task.rows,
+        folds=experiment.folds if number else None,
+        repeats=experiment.repeats,
+        target=task.labels,
+        groups=task.groups,
+        time=task.time,
+        gap=experiment.gap or None,
+        validation=experiment.validation,
+        splitter=None if number else experiment.folds,
+        seed=experiment.seed,
+    )

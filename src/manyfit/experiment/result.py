@@ -1,0 +1,114 @@
+"""What an experiment found: scores with intervals, the chosen trial, the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from manyfit.errors import RunError
+from manyfit.evaluate import Interval
+from manyfit.experiment.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class TrialScore:
+    """One trial: its hyper-parameters, its score over folds and seeds, and its rank's reason."""
+
+    trial: int
+    hyper: Mapping[str, Any]
+    members: int
+    diverged: int
+    parameters: int
+    score: Interval
+    validation: float
+    """Mean of the monitored loss at the best epoch on the validation rows; infinite where a member diverged."""
+    p_value: float | None = None
+    """Corrected paired test of the score against the chosen trial's."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of a run."""
+
+    metric: str
+    direction: str
+    trials: Sequence[TrialScore]
+    """Best first."""
+    chosen: int | None
+    """The chosen trial's number, or None when no trial was finished."""
+    why: str
+    scores: Mapping[str, Interval]
+    """Every metric of the chosen trial."""
+    ensemble: Mapping[str, float]
+    """The metrics of the out-of-fold predictions averaged over seeds."""
+    members: Sequence[Mapping[str, Any]]
+    """One row a member, as in ``members.jsonl``."""
+    history: Mapping[str, np.ndarray]
+    """Metric -> ``(members, epochs)``, rows as in ``members``."""
+    timing: Mapping[str, float]
+    interrupted: bool
+    predictor: Predictor | None
+    predictions: Mapping[str, np.ndarray] | None
+    folder: Path | None = None
+    warnings: Sequence[str] = ()
+
+    @property
+    def best(self) -> Predictor:
+        """The chosen trial's members as one model; raises ``RunError`` when there is none."""
+        if self.predictor is None:
+            raise RunError("no trial was finished, so there is no model: resume the run or start it anew")
+        return self.predictor
+
+    @property
+    def score(self) -> Interval:
+        """The chosen trial's score with its 95 % interval."""
+        for trial in self.trials:
+            if trial.trial == self.chosen:
+                return trial.score
+        raise RunError("no trial was finished, so there is no score: resume the run or start it anew")
+
+    @cached_property
+    def searched(self) -> list[str]:
+        """The names of the hyper-parameters that differ between trials."""
+        return list(self.trials[0].hyper) if self.trials else []
+
+    def table(self, most: int = 12) -> str:
+        """The leaderboard as text: trial, score with its 95 % interval, p-value against the chosen one."""
+        lines = [["", "trial", f"{self.metric}", "95 % interval", "p", *map(short_name, self.searched)]]
+        for trial in self.trials[:most]:
+            s = trial.score
+            lines.append(
+                [
+                    "*" if trial.trial == self.chosen else "",
+                    str(trial.trial),
+                    number(s.mean),
+                    f"{number(s.low)} to {number(s.high)}",
+                    "" if trial.p_value is None else f"{trial.p_value:.3f}",
+                    *(number(trial.hyper[name]) for name in self.searched),
+                ]
+            )
+        widths = [max(len(row[i]) for row in lines) for i in range(len(lines[0]))]
+        text = "\n".join("  ".join(c.rjust(w) for c, w in zip(row, widths)).rstrip() for row in lines)
+        if len(self.trials) > most:
+            text += f"\n({len(self.trials) - most} more)"
+        return text
+
+    def __str__(self) -> str:
+        return f"{self.table()}\n* chosen: {self.why}"
+
+
+def short_name(path: str) -> str:
+    """The last word of a dotted path."""
+    return path.rsplit(".", 1)[-1]
+
+
+def number(value: Any) -> str:
+    """A value for a table: four significant digits, or its text."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.floating, np.integer)):
+        return str(value)
+    return f"{value:.4g}" if np.isfinite(value) else "–"

@@ -1,0 +1,223 @@
+"""From members to findings: a row a member, an interval a trial, one trial chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from manyfit import metrics
+from manyfit.engine import Member, Outcome
+from manyfit.evaluate import Interval, paired_test, resampled_interval
+from manyfit.experiment.predictor import Predictor, spec_of, template_of
+from manyfit.experiment.preparation import Prepared
+from manyfit.experiment.records import Records, from_named
+from manyfit.experiment.result import Result, TrialScore
+
+
+def score_member(prepared: Prepared, member: Member, outcome: Outcome) -> dict[str, Any]:
+    """The member's row of ``members.jsonl``."""
+    split = prepared.splits[member.fold]
+    if outcome.outputs is not None and prepared.task.kind != "own":
+        data = prepared.task.data
+        weight = data["weight"][split.test] if "weight" in data else None
+        test = metrics.score(prepared.task.kind, data["target"][split.test], outcome.outputs, weight)
+        if prepared.metric not in test:
+            test |= metrics.score(
+                prepared.task.kind, data["target"][split.test], outcome.outputs, weight, [prepared.metric]
+            )
+    else:
+        test = outcome.test or {prepared.metric: outcome.best_value}
+    return {
+        "trial": member.trial,
+        "seed": member.seed,
+        "fold": member.fold,
+        "hyper": next(t.values for t in prepared.trials if t.index == member.trial),
+        "status": outcome.status,
+        "epochs": outcome.epochs,
+        "best_epoch": outcome.best_epoch,
+        "rows": {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)},
+        "validation": {"loss": outcome.best_value},
+        "test": test,
+    }
+
+
+def summarise(
+    prepared: Prepared,
+    members: Sequence[Member],
+    records: Records,
+    history: Mapping[str, np.ndarray],
+    *,
+    seeds: int,
+    timing: Mapping[str, float],
+    interrupted: bool,
+    warnings: Sequence[str],
+    folder: Path | None,
+) -> Result:
+    """The result of the members that ended; trials that are not complete are left out."""
+    folds = len(prepared.splits)
+    rows = records.rows
+    places: dict[int, list[int]] = {}
+    for index, member in enumerate(members):
+        places.setdefault(member.trial, []).append(index)
+    complete = {t: found for t, found in places.items() if all(i in rows for i in found)}
+    chosen, why = _choose(prepared, complete, rows)
+
+    def table(trial: int, metric: str) -> np.ndarray:
+        values = np.full((seeds, folds), np.nan)
+        for i in complete[trial]:
+            row = rows[i]
+            score = row["test"].get(metric)
+            values[row["seed"], row["fold"]] = (
+                np.nan if score is None or row["status"] == "diverged" else score
+            )
+        return values
+
+    def interval(trial: int, metric: str) -> Interval:
+        return resampled_interval(table(trial, metric), **_sizes(prepared))
+
+    scores = []
+    for trial in prepared.trials:
+        if trial.index not in complete:
+            continue
+        here = complete[trial.index]
+        p = None
+        if chosen is not None and trial.index != chosen and folds > 1:
+            p = paired_test(
+                table(chosen, prepared.metric), table(trial.index, prepared.metric), **_sizes(prepared)
+            )[1]
+        scores.append(
+            TrialScore(
+                trial=trial.index,
+                hyper=trial.values,
+                members=len(here),
+                diverged=sum(rows[i]["status"] == "diverged" for i in here),
+                parameters=trial.objective.parameters() if hasattr(trial.objective, "parameters") else 0,
+                score=interval(trial.index, prepared.metric),
+                validation=_validation(rows, here),
+                p_value=p,
+            )
+        )
+    sign = -1.0 if prepared.direction == "maximize" else 1.0
+    scores.sort(key=lambda s: (not np.isfinite(s.score.mean), sign * s.score.mean))
+
+    predictor = predictions = None
+    ensemble: dict[str, float] = {}
+    names: list[str] = []
+    if chosen is not None:
+        predictor = _predictor(prepared, chosen, complete[chosen], records)
+        predictions = _predictions(prepared, complete[chosen], rows, records)
+        names = list(dict.fromkeys([prepared.metric, *rows[complete[chosen][0]]["test"]]))
+    if predictions is not None:
+        weight = prepared.task.data.get("weight")
+        weight = None if weight is None else weight[predictions["row"]]
+        ensemble = metrics.score(prepared.task.kind, predictions["target"], predictions["output"], weight)
+    return Result(
+        metric=prepared.metric,
+        direction=prepared.direction,
+        trials=scores,
+        chosen=chosen,
+        why=why,
+        scores={name: interval(chosen, name) for name in names} if chosen is not None else {},
+        ensemble=ensemble,
+        members=[rows[i] for i in sorted(rows)],
+        history={name: values[sorted(rows)] for name, values in history.items()},
+        timing=timing,
+        interrupted=interrupted,
+        predictor=predictor,
+        predictions=predictions,
+        folder=folder,
+        warnings=warnings,
+    )
+
+
+def _choose(
+    prepared: Prepared, complete: Mapping[int, list[int]], rows: Mapping[int, Mapping[str, Any]]
+) -> tuple[int | None, str]:
+    """The trial to keep, and why: by validation rows where there are any, so that the test rows stay clean."""
+    if not complete:
+        return None, "no trial was finished"
+    alive = {t: f for t, f in complete.items() if not all(rows[i]["status"] == "diverged" for i in f)}
+    if not alive:
+        return None, "every member diverged: lower the learning rate, or look at the data's scale"
+    count = f"of {len(complete)} trials" if len(complete) > 1 else "of the only trial"
+    if any(len(s.validation) for s in prepared.splits) or prepared.task.rows == 0:
+        best = min(alive, key=lambda t: _validation(rows, alive[t]))
+        if len(complete) == 1:
+            return best, "it is the only trial"
+        return best, f"lowest mean validation loss {count}; its test rows had no say in the choice"
+    if len(complete) == 1:
+        return next(iter(alive)), "it is the only trial"
+    sign = -1.0 if prepared.direction == "maximize" else 1.0
+
+    def mean(trial: int) -> float:
+        values = [rows[i]["test"].get(prepared.metric, np.nan) for i in alive[trial]]
+        found = float(np.mean([np.nan if v is None else v for v in values]))
+        return sign * found if np.isfinite(found) else np.inf
+
+    best = min(alive, key=mean)
+    return best, (
+        f"best mean test {prepared.metric} {count}; with no validation part it was chosen by the rows that score it, "
+        "so its score flatters it"
+    )
+
+
+def _validation(rows: Mapping[int, Mapping[str, Any]], members: Sequence[int]) -> float:
+    values = [np.inf if rows[i]["status"] == "diverged" else rows[i]["validation"]["loss"] for i in members]
+    return float(np.mean(values))
+
+
+def _sizes(prepared: Prepared) -> dict[str, float]:
+    train = float(np.mean([len(s.train) + len(s.validation) for s in prepared.splits]))
+    test = float(np.mean([len(s.test) for s in prepared.splits]))
+    return {"n_train": max(train, 1.0), "n_test": max(test, 1.0)}
+
+
+def _predictor(prepared: Prepared, chosen: int, members: Sequence[int], records: Records) -> Predictor:
+    trial = next(t for t in prepared.trials if t.index == chosen)
+    spec = spec_of(prepared.task.data)
+    usable = [i for i in members if records.rows[i]["status"] != "diverged"]
+    named = [records.model(i) for i in usable]
+    stacked = {name: np.stack([one[name] for one in named]) for name in named[0]}
+    template = template_of(trial.objective, spec, tuple(trial.hyper))
+    return Predictor(
+        kind=prepared.task.kind,
+        target=prepared.task.target,
+        classes=prepared.task.classes,
+        objective=trial.objective,
+        models=from_named(stacked, template),
+        data=spec,
+        hyper=tuple(trial.hyper),
+        encoder=prepared.task.encoder,
+    )
+
+
+def _predictions(
+    prepared: Prepared,
+    members: Sequence[int],
+    rows: Mapping[int, Mapping[str, Any]],
+    records: Records,
+) -> dict[str, np.ndarray] | None:
+    """Out-of-fold predictions of one trial, averaged over seeds, fold after fold."""
+    if prepared.task.kind == "own":
+        return None
+    parts: dict[str, list[np.ndarray]] = {"row": [], "fold": [], "output": [], "std": []}
+    for fold, split in enumerate(prepared.splits):
+        found = [
+            records.outputs(i) for i in members if rows[i]["fold"] == fold and rows[i]["status"] != "diverged"
+        ]
+        outputs = [o for o in found if o is not None]
+        if not outputs or not len(split.test):
+            continue
+        stack = np.stack(outputs).astype(np.float64)
+        parts["row"].append(split.test)
+        parts["fold"].append(np.full(len(split.test), fold, np.int32))
+        parts["output"].append(stack.mean(axis=0).astype(np.float32))
+        parts["std"].append(stack.std(axis=0).astype(np.float32))
+    if not parts["row"]:
+        return None
+    result = {name: np.concatenate(some) for name, some in parts.items()}
+    result["target"] = np.asarray(prepared.task.data["target"])[result["row"]]
+    return result

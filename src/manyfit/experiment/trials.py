@@ -1,0 +1,112 @@
+"""From an objective with open hyper-parameters to trials, and from trials to populations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from manyfit.engine import Member
+from manyfit.errors import ConfigError
+from manyfit.space import Distribution, collect, numeric_paths, resolve
+from manyfit.tune import draw
+
+BATCH_SIZE = "batch_size"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting of the hyper-parameters.
+
+    ``values`` are the searched ones; ``hyper`` the numeric ones (searched or
+    not) that ride in the population; ``objective`` has every value in place.
+    """
+
+    index: int
+    values: dict[str, Any]
+    objective: Any
+    hyper: dict[str, float]
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Trials that share one program: they differ in numeric hyper-parameters only."""
+
+    objective: Any
+    batch_size: int
+    trials: tuple[Trial, ...]
+
+    def members(self, seeds: int, folds: int) -> list[Member]:
+        """Every (trial, seed, fold), trial by trial."""
+        return [
+            Member(trial.index, seed, fold, trial.hyper)
+            for trial in self.trials
+            for seed in range(seeds)
+            for fold in range(folds)
+        ]
+
+
+def space_of(objective: Any, batch_size: int | Distribution) -> dict[str, Distribution]:
+    """What is searched, by dotted path."""
+    space = collect(objective)
+    if isinstance(batch_size, Distribution):
+        space[BATCH_SIZE] = batch_size
+    return space
+
+
+def trials_of(
+    objective: Any,
+    batch_size: int | Distribution,
+    count: int,
+    seed: int,
+    *,
+    given: Sequence[Mapping[str, Any]] | None = None,
+) -> list[Trial]:
+    """The trials: ``count`` drawn from the space, or those ``given``.
+
+    Raises ``ConfigError`` where values cannot be put in place.
+    """
+    space = space_of(objective, batch_size)
+    draws: Sequence[Mapping[str, Any]]
+    if given is not None:
+        draws = given
+    elif space:
+        draws = draw(space, count, seed)
+    else:
+        if count > 1:
+            raise ConfigError(
+                f"{count} trials were asked for, but no hyper-parameter is open: put a distribution "
+                "(uniform, loguniform, choice …) where a value stands, or ask for 1 trial"
+            )
+        draws = [{}]
+    return [_trial(i, objective, batch_size, dict(values)) for i, values in enumerate(draws)]
+
+
+def buckets_of(trials: Sequence[Trial]) -> list[Bucket]:
+    """The trials by the program they need, in the order of their first trial."""
+    found: dict[str, list[Trial]] = {}
+    for trial in trials:
+        paths = numeric_paths(trial.objective)
+        structural = {k: repr(v) for k, v in trial.values.items() if k not in paths}
+        key = json.dumps([structural, trial.batch_size, sorted(trial.hyper)], sort_keys=True)
+        found.setdefault(key, []).append(trial)
+    return [Bucket(some[0].objective, some[0].batch_size, tuple(some)) for some in found.values()]
+
+
+def _trial(index: int, objective: Any, batch_size: Any, values: dict[str, Any]) -> Trial:
+    here = {k: v for k, v in values.items() if k != BATCH_SIZE}
+    # a choice between nodes opens paths below it: set the shorter paths first
+    settled = resolve(objective, dict(sorted(here.items(), key=lambda item: item[0].count("."))))
+    size = int(values.get(BATCH_SIZE, batch_size))
+    if size < 1:
+        raise ConfigError(f"batch_size={size}: give a whole number of at least 1")
+    hyper = {}
+    for path, value in numeric_paths(settled).items():
+        if isinstance(value, Distribution):
+            raise ConfigError(f"{path!r} is still open after the trial's values were set")
+        # what is off (exactly 0) is left out of the program instead of multiplied by 0
+        if value != 0 or path in values:
+            hyper[path] = float(value)
+    return Trial(index, values, settled, hyper, size)

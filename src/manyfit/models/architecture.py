@@ -1,0 +1,73 @@
+"""What an architecture is: a description that builds a module once the data's shapes are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import jax
+from flax import nnx
+
+from manyfit.errors import ConfigError, nearest
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The features of one batch: arrays by name as shapes and dtypes, batch axis first.
+
+    ``cardinalities`` gives, for each column of ``category``, how many codes it
+    has (codes 0 and 1 stand for unknown and missing).
+    """
+
+    shapes: Mapping[str, jax.ShapeDtypeStruct]
+    cardinalities: tuple[int, ...] = ()
+
+    def __getitem__(self, name: str) -> jax.ShapeDtypeStruct:
+        return self.shapes[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.shapes
+
+
+class Architecture(Protocol):
+    """A frozen dataclass: fields annotated ``Numeric`` are traced, the others shape the program."""
+
+    def build(self, inputs: Inputs, outputs: int, *, rngs: nnx.Rngs) -> nnx.Module:
+        """A module that maps features to ``(batch, outputs)``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Custom:
+    """A module of the user's own: ``make(inputs, outputs, rngs, **hyper)``.
+
+    The entries of ``hyper`` may be searched; real-valued ones reach ``make``
+    as traced scalars, so that they must go into variables or layers that take
+    them (``manyfit.nn.Dropout``), never into Python control flow.
+    """
+
+    make: Callable[..., nnx.Module]
+    hyper: Mapping[str, Any] = field(default_factory=dict)
+
+    def build(self, inputs: Inputs, outputs: int, *, rngs: nnx.Rngs) -> nnx.Module:
+        """Call ``make``."""
+        return self.make(inputs, outputs, rngs, **self.hyper)
+
+
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "relu": jax.nn.relu,
+    "gelu": jax.nn.gelu,
+    "silu": jax.nn.silu,
+    "tanh": jax.numpy.tanh,
+    "elu": jax.nn.elu,
+    "selu": jax.nn.selu,
+    "identity": lambda x: x,
+}
+
+
+def activation(name: str) -> Callable[[jax.Array], jax.Array]:
+    """The activation function of that name; raises ``ConfigError`` with the nearest one."""
+    if name not in ACTIVATIONS:
+        raise ConfigError(f"unknown activation {name!r}: {nearest(name, ACTIVATIONS)}")
+    return ACTIVATIONS[name]

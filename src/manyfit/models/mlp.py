@@ -1,0 +1,115 @@
+"""The multilayer perceptron, for tables and for anything that lies in one row."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from manyfit.errors import ConfigError
+from manyfit.models.architecture import Inputs, activation
+from manyfit.nn.dropout import Dropout
+from manyfit.nn.embeddings import CategoryEmbedding, PeriodicEmbedding, PiecewiseLinearEmbedding
+from manyfit.space import Numeric
+
+Embedding = Literal["none", "piecewise", "periodic"]
+
+
+@dataclass(frozen=True)
+class MLP:
+    """Dense layers with an activation and dropout after each hidden one.
+
+    ``embedding`` says how numbers enter: ``none`` as one value each,
+    ``piecewise`` through a learned piecewise-linear function of
+    ``embedding_width`` outputs, ``periodic`` through learned sines and cosines
+    (Gorishniy et al. 2022, "On Embeddings for Numerical Features in Tabular
+    Deep Learning"). ``sigma`` is the spread of the initial frequencies.
+    """
+
+    hidden: tuple[int, ...] = (128, 128)
+    dropout: Numeric = 0.0
+    activation: str = "relu"
+    embedding: Embedding = "none"
+    embedding_width: int = 8
+    frequencies: int = 16
+    sigma: float = 0.1
+
+    def __post_init__(self) -> None:
+        activation(self.activation) if isinstance(self.activation, str) else None
+        if isinstance(self.hidden, tuple) and any(not isinstance(w, int) or w < 1 for w in self.hidden):
+            raise ConfigError(f"MLP(hidden={self.hidden}): widths are whole numbers of at least 1")
+
+    def build(self, inputs: Inputs, outputs: int, *, rngs: nnx.Rngs) -> nnx.Module:
+        """A module that maps features to ``(batch, outputs)``."""
+        return MLPModule(self, inputs, outputs, rngs)
+
+
+class MLPModule(nnx.Module):
+    """The module that ``MLP`` describes; features by name, batch axis first."""
+
+    def __init__(self, spec: MLP, inputs: Inputs, outputs: int, rngs: nnx.Rngs) -> None:
+        self.front = _Front(spec, inputs, rngs)
+        widths = (self.front.width, *spec.hidden)
+        relu = spec.activation in ("relu", "gelu", "silu", "elu")
+        start = nnx.initializers.variance_scaling(2.0 if relu else 1.0, "fan_in", "normal")
+        self.layers = nnx.List(
+            [nnx.Linear(a, b, kernel_init=start, rngs=rngs) for a, b in itertools.pairwise(widths)]
+        )
+        self.dropouts = nnx.List([Dropout(spec.dropout, rngs=rngs) for _ in spec.hidden])
+        self.head = nnx.Linear(widths[-1], outputs, kernel_init=nnx.initializers.lecun_normal(), rngs=rngs)
+        self.activation = activation(spec.activation)
+
+    def __call__(self, features: Mapping[str, jax.Array]) -> jax.Array:
+        """``(batch, outputs)``."""
+        x = self.front(features)
+        for layer, dropout in zip(self.layers, self.dropouts):
+            x = dropout(self.activation(layer(x)))
+        return self.head(x)
+
+
+class _Front(nnx.Module):
+    """Every feature of a row, side by side: numbers (embedded or not), what is missing, categories."""
+
+    def __init__(self, spec: MLP, inputs: Inputs, rngs: nnx.Rngs) -> None:
+        numbers = inputs["numeric"].shape[1] if "numeric" in inputs else 0
+        self.embedding: nnx.Module | None = None
+        self.width = numbers
+        if numbers and spec.embedding == "piecewise":
+            if "piecewise" not in inputs:
+                raise ConfigError("MLP(embedding='piecewise') needs preprocessing with bins: bins=32, say")
+            bins = inputs["piecewise"].shape[2]
+            self.embedding = PiecewiseLinearEmbedding(numbers, bins, spec.embedding_width, rngs=rngs)
+        elif numbers and spec.embedding == "periodic":
+            self.embedding = PeriodicEmbedding(
+                numbers, spec.frequencies, spec.embedding_width, sigma=spec.sigma, rngs=rngs
+            )
+        if self.embedding is not None:
+            self.width = numbers * spec.embedding_width
+        self.source = "piecewise" if spec.embedding == "piecewise" else "numeric"
+        self.numbers = numbers > 0
+        self.missing = "missing" in inputs and inputs["missing"].shape[1] > 0
+        if self.missing:
+            self.width += inputs["missing"].shape[1]
+        self.categories = None
+        if inputs.cardinalities:
+            self.categories = CategoryEmbedding(inputs.cardinalities, rngs=rngs)
+            self.width += self.categories.width
+
+    def __call__(self, features: Mapping[str, jax.Array]) -> jax.Array:
+        parts = []
+        if self.numbers:
+            x = features[self.source if self.embedding is not None else "numeric"]
+            if self.embedding is not None:
+                x = self.embedding(x)  # type: ignore[operator]
+                x = x.reshape(x.shape[0], -1)
+            parts.append(x)
+        if self.missing:
+            parts.append(features["missing"])
+        if self.categories is not None:
+            parts.append(self.categories(features["category"]))
+        return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=1)

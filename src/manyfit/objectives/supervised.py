@@ -1,0 +1,206 @@
+"""Supervised learning: features in, a target out, one module, one loss, one optimizer."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+from manyfit.engine.objective import Array, BaseObjective, Batch, Fold, Hyper, Key, Metric, PyTree
+from manyfit.losses import CrossEntropy, Loss, SquaredError
+from manyfit.losses import named as named_loss
+from manyfit.models.architecture import Architecture, Inputs
+from manyfit.objectives.module import Functional, Weights
+from manyfit.optim import AdamW, Optimizer
+from manyfit.space import resolve
+
+
+class Preprocess(Protocol):
+    """What turns rows into features; everything learned comes from ``fit``, on training rows alone."""
+
+    def fit(self, inputs: PyTree, weight: Array) -> PyTree:
+        """Statistics of the rows (leaves ``(rows, ...)``) whose ``weight`` is above 0."""
+        ...
+
+    def apply(self, stats: PyTree, inputs: PyTree) -> PyTree:
+        """Features of a batch."""
+        ...
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Inputs are features as they are."""
+
+    def fit(self, inputs: PyTree, weight: Array) -> PyTree:
+        """Nothing is learned."""
+        del inputs, weight
+        return ()
+
+    def apply(self, stats: PyTree, inputs: PyTree) -> PyTree:
+        """The inputs."""
+        del stats
+        return inputs
+
+
+@dataclass(frozen=True)
+class Supervised(BaseObjective):
+    """Minimise a loss between a module's outputs and a target.
+
+    Rows are ``{"inputs": features by name, "target": (rows,), "weight": (rows,)
+    optional}``: int32 class indices for classification (``classes`` given),
+    float32 values for regression (``classes=None``; the target is standardised
+    by the training rows' mean and deviation inside). ``balance`` weighs each
+    class inversely to its frequency in the training rows.
+
+    ``predict`` gives class probabilities ``(batch, classes)`` or values ``(batch,)``.
+    """
+
+    model: Architecture
+    loss: Loss | str | None = None
+    """A loss, its name, or None: cross-entropy for classes, squared error for values."""
+    optimizer: Optimizer = field(default_factory=AdamW)
+    preprocess: Preprocess | None = None
+    """What turns rows into features; None takes the task's own, or the inputs as they are."""
+    classes: int | None = None
+    balance: bool = False
+    features: Inputs | None = None
+    """Shapes of the features, batch axis 1; ``bind`` fills it in."""
+
+    def bind(self, data: PyTree, cardinalities: tuple[int, ...] = ()) -> Supervised:
+        """The objective for rows like ``data`` (arrays, or their shapes), which the architecture is built for."""
+        specs = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape[1:]), leaf.dtype), data)
+        stats = jax.eval_shape(self._preprocess.fit, specs["inputs"], jax.ShapeDtypeStruct((1,), jnp.float32))
+        features = jax.eval_shape(self._preprocess.apply, stats, specs["inputs"])
+        loss = self.loss or (SquaredError() if self.classes is None else CrossEntropy())
+        return dataclasses.replace(self, loss=named_loss(loss), features=Inputs(features, cardinalities))
+
+    # The protocol
+
+    def prepare(self, fold: Fold) -> PyTree:
+        """Preprocessing statistics, the target's scale and the classes' weights, from the training rows."""
+        rows, weight = fold.take(), fold.weight
+        prepared: dict[str, Any] = {"inputs": self._preprocess.fit(rows["inputs"], weight)}
+        amount = weight * rows["weight"] if "weight" in rows else weight
+        total = jnp.maximum(jnp.sum(amount), 1e-12)
+        if self.classes is None:
+            target = jnp.where(amount > 0, rows["target"], 0.0)
+            mean = jnp.sum(target * amount) / total
+            variance = jnp.sum(jnp.where(amount > 0, (target - mean) ** 2, 0.0) * amount) / total
+            prepared["target"] = {"mean": mean, "scale": jnp.where(variance > 0, jnp.sqrt(variance), 1.0)}
+        elif self.balance:
+            share = jnp.zeros(self.classes).at[rows["target"]].add(amount) / total
+            seen = share > 0
+            each = jnp.where(seen, 1.0 / jnp.where(seen, share, 1.0), 0.0) / jnp.maximum(jnp.sum(seen), 1)
+            prepared["class_weight"] = each
+        return prepared
+
+    def init(self, key: Key, hyper: Hyper, prepared: PyTree) -> PyTree:
+        """Fresh weights, the optimizer's moments, and what was prepared."""
+        here = resolve(self, _own(hyper))
+        weights = here._functional().init(key)
+        moments = here.optimizer.transform(jnp.float32(1)).init(weights.params)
+        return {"weights": weights, "optimizer": moments, "prepared": prepared}
+
+    def update(self, state: PyTree, batch: Batch, key: Key, hyper: Hyper) -> tuple[PyTree, dict[str, Metric]]:
+        """One step of the optimizer on the weighted mean loss of the batch."""
+        here = resolve(self, _own(hyper))
+        prepared, weights = state["prepared"], state["weights"]
+        features = here._preprocess.apply(prepared["inputs"], batch.data["inputs"])
+        target, weight = here._target(prepared, batch)
+        functional = here._functional()
+
+        def mean_loss(params: PyTree) -> tuple[Array, tuple[Metric, PyTree]]:
+            outputs, rest = functional.apply(Weights(params, weights.rest), features, train=True, key=key)
+            losses = here._loss(outputs, target)
+            metric = Metric.mean(losses, weight)
+            return metric.total / jnp.maximum(metric.count, 1e-12), (metric, rest)
+
+        gradient, (metric, rest) = jax.grad(mean_loss, has_aux=True)(weights.params)
+        transform = here.optimizer.transform(hyper["total_steps"])
+        change, optimizer = transform.update(gradient, state["optimizer"], weights.params)
+        params = optax.apply_updates(weights.params, change)
+        state = {"weights": Weights(params, rest), "optimizer": optimizer, "prepared": prepared}
+        return state, {"loss": metric}
+
+    def export(self, state: PyTree) -> PyTree:
+        """The weights and what was prepared; the optimizer's moments are left behind."""
+        return {"weights": state["weights"], "prepared": state["prepared"]}
+
+    def evaluate(self, model: PyTree, batch: Batch) -> dict[str, Metric]:
+        """The loss (for classification always the plain cross-entropy) and the field's first metric."""
+        outputs = self._outputs(model, batch.data["inputs"])
+        target, _ = self._target(model["prepared"], batch)
+        weight = batch.weight * batch.data["weight"] if "weight" in batch.data else batch.weight
+        measured = {"loss": Metric.mean(self._judge()(outputs, target), weight)}
+        if self.classes is not None:
+            correct = (jnp.argmax(outputs, axis=1) == target).astype(jnp.float32)
+            measured["accuracy"] = Metric.mean(correct, weight)
+        return measured
+
+    def predict(self, model: PyTree, data: PyTree) -> Array:
+        """Class probabilities ``(batch, classes)``, or values ``(batch,)`` in the target's units."""
+        outputs = self._outputs(model, data["inputs"])
+        if self.classes is None:
+            scale = model["prepared"]["target"]
+            return self._loss.predict(outputs) * scale["scale"] + scale["mean"]
+        return self._loss.predict(outputs)
+
+    # Parts
+
+    def parameters(self) -> int:
+        """The number of trained values of one member."""
+        weights = jax.eval_shape(lambda: self._functional().init(jax.random.key(0)))
+        return sum(leaf.size for leaf in jax.tree.leaves(weights.params))
+
+    def _functional(self) -> Functional:
+        if self.features is None:
+            raise TypeError("a Supervised objective has to be bound to its data first: objective.bind(data)")
+        features, outputs = self.features, self._loss.outputs(self.classes)
+
+        def build(rngs: nnx.Rngs) -> nnx.Module:
+            return self.model.build(features, outputs, rngs=rngs)
+
+        return Functional(build)
+
+    def _outputs(self, model: PyTree, inputs: PyTree) -> Array:
+        features = self._preprocess.apply(model["prepared"]["inputs"], inputs)
+        outputs, _ = self._functional().apply(model["weights"], features, train=False)
+        return outputs
+
+    def _target(self, prepared: PyTree, batch: Batch) -> tuple[Array, Array]:
+        target, weight = batch.data["target"], batch.weight
+        if "weight" in batch.data:
+            weight = weight * batch.data["weight"]
+        if self.classes is None:
+            scale = prepared["target"]
+            return (target - scale["mean"]) / scale["scale"], weight
+        if "class_weight" in prepared:
+            weight = weight * prepared["class_weight"][target]
+        return target, weight
+
+    def _judge(self) -> Loss:
+        """The loss that compares epochs and trials: free of what a trial may set."""
+        if self.classes is not None:
+            return CrossEntropy()
+        loss: Any = self._loss
+        return SquaredError() if dataclasses.fields(loss) else loss
+
+    @property
+    def _preprocess(self) -> Preprocess:
+        return Identity() if self.preprocess is None else self.preprocess
+
+    @property
+    def _loss(self) -> Loss:
+        if self.loss is None or isinstance(self.loss, str):
+            raise TypeError("a Supervised objective has to be bound to its data first: objective.bind(data)")
+        return self.loss
+
+
+def _own(hyper: Hyper) -> dict[str, Array]:
+    """The hyper-parameters without what the engine adds."""
+    return {name: value for name, value in hyper.items() if name != "total_steps"}

@@ -1,0 +1,59 @@
+"""From the options of ``manyfit fit`` to a task: which reader a path needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from manyfit.errors import ConfigError, DataError
+from manyfit.tasks.task import Task
+
+
+def read_task(options: Any) -> Task:
+    """The task of ``options`` (see ``cli.options.Fit``): images where the path holds images, else a table."""
+    path = Path(options.data)
+    if not path.exists():
+        raise DataError(f"{path}: there is no such file or folder; check the path")
+    if is_images(path, options.target):
+        from manyfit.data import images
+        from manyfit.tasks.images import image_task
+
+        target = None if options.target in (None, "folder") else options.target
+        return image_task(images.read(path, target=target, size=options.size), metric=options.metric)
+    if options.target is None:
+        raise ConfigError(f"{path}: say which column to predict with --target")
+    from manyfit.data import table
+    from manyfit.tasks.tables import BINS, table_task
+
+    found = table.read(
+        path,
+        options.target,
+        task=None if options.task == "auto" else options.task,
+        group=options.group,
+        time=options.time,
+        weight=options.weight,
+        drop=options.drop,
+        kinds=_kinds(options.kinds),
+        header=options.header,
+        missing_target=options.missing_target,
+    )
+    bins = BINS if options.embedding in ("auto", "piecewise") else 0
+    return table_task(found, scaling=options.scaling, bins=bins, metric=options.metric)
+
+
+def is_images(path: Path, target: str | None) -> bool:
+    """Whether ``path`` holds images: a folder, an ``.npz``, IDX files, or a table of paths with target 'folder'."""
+    if path.is_dir() or target == "folder":
+        return True
+    name = path.name.removesuffix(".gz")
+    return name.endswith((".npz", "-ubyte", ".idx")) or "-idx" in name
+
+
+def _kinds(pairs: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for pair in pairs:
+        name, _, kind = pair.rpartition("=")
+        if not name:
+            raise ConfigError(f"--kinds {pair!r}: give NAME=KIND, as in zip=category")
+        found[name] = kind
+    return found
