@@ -38,7 +38,9 @@ def classifier():
         for s in range(2)
         for f in range(3)
     ]
-    return dict(objective=Network(), data=data, members=members, folds=folds, shape=Shape(16)), dict(epochs=6)
+    return {"objective": Network(), "data": data, "members": members, "folds": folds, "shape": Shape(16)}, {
+        "epochs": 6
+    }
 
 
 def players():
@@ -50,8 +52,14 @@ def players():
         for s in range(3)
     ]
     return (
-        dict(objective=TwoPlayers(), data={"x": x}, members=members, folds=[everything], shape=Shape(32)),
-        dict(epochs=8, predict=False),
+        {
+            "objective": TwoPlayers(),
+            "data": {"x": x},
+            "members": members,
+            "folds": [everything],
+            "shape": Shape(32),
+        },
+        {"epochs": 8, "predict": False},
     )
 
 
@@ -66,7 +74,7 @@ def bandit():
             folds=[nothing],
             shape=Shape(1, steps_per_epoch=25),
         ),
-        dict(epochs=5, predict=False),
+        {"epochs": 12, "predict": False},
     )
 
 
@@ -238,7 +246,7 @@ def test_early_stopping_keeps_the_best_epoch():
     fixed, _ = classifier()
     patience = 3
     fast = [dataclasses.replace(m, hyper={"learning_rate": 0.2}) for m in fixed["members"]]
-    found = train((fixed | {"members": fast}, dict(epochs=60, patience=patience)))
+    found = train((fixed | {"members": fast}, {"epochs": 60, "patience": patience}))
     assert {o.status for o, _ in found.values()} == {"stopped"}
     for outcome, history in found.values():
         losses = history["validation/loss"]
@@ -254,10 +262,10 @@ def test_the_kept_model_is_that_of_the_best_epoch():
     fixed, _ = classifier()
     fast = [dataclasses.replace(m, hyper={"learning_rate": 0.2}) for m in fixed["members"][:2]]
     case = fixed | {"members": fast}
-    long = train((case, dict(epochs=40, patience=4)), width=1)
+    long = train((case, {"epochs": 40, "patience": 4}), width=1)
     for name, (outcome, _) in long.items():
         index = [(m.trial, m.seed, m.fold) for m in fast].index(name)
-        short = train((case, dict(epochs=outcome.best_epoch)), keep=[index], width=1)
+        short = train((case, {"epochs": outcome.best_epoch}), keep=[index], width=1)
         jax.tree.map(
             lambda a, b: np.testing.assert_allclose(a, b, 1e-4, 1e-5), short[name][0].model, outcome.model
         )

@@ -74,7 +74,7 @@ class Population:
     ``data`` is the data set's pytree (leaves ``(rows, ...)``, or None for an
     objective that makes its own); members name their fold by its place in
     ``folds``. What a member becomes does not depend on ``width``, the number
-    of devices or the other members.
+    of devices, the epochs of a ``chunk`` (planned where None) or the other members.
     """
 
     def __init__(
@@ -90,6 +90,7 @@ class Population:
         seed: int = 0,
         width: int | None = None,
         device_count: int | None = None,
+        chunk: int | None = None,
         predict: bool = True,
     ) -> None:
         self.members = list(members)
@@ -123,7 +124,7 @@ class Population:
         """Bytes of one member's state, its best model included."""
         longest = shape.history if patience is None else min(shape.history, max(1, patience // 4))
         self._longest_chunk = min(longest, epochs)
-        self._chunk_epochs = 0  # not yet planned
+        self._chunk_epochs = chunk or 0  # 0: not yet planned
         self._queue: deque[int] = deque()
         self._lanes: list[Lane] = []
         self._epochs_of = np.zeros(len(self.members), np.int32)
