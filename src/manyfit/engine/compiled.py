@@ -14,7 +14,7 @@ from jax.sharding import Mesh, PartitionSpec
 from manyfit.engine.devices import MEMBER_AXIS, everywhere, spread
 from manyfit.engine.member import FoldTable, Rows
 from manyfit.engine.objective import PyTree
-from manyfit.engine.program import Assignment, Limits, Program, Slots
+from manyfit.engine.program import EMPTY, Assignment, Limits, Program, Slots
 
 _SPREAD, _WHOLE = PartitionSpec(MEMBER_AXIS), PartitionSpec()
 
@@ -37,7 +37,6 @@ class Compiled:
         table = jax.device_put(FoldTable.of(folds), whole)
         prepare = jax.jit(program.prepare, out_shardings=whole)
         self.table = table._replace(prepared=prepare(self.data, table))
-        self._fresh = self._over_devices(program.fresh, (_SPREAD, _WHOLE), _SPREAD)
         self._refill = self._over_devices(program.refill, (_SPREAD, _SPREAD, _WHOLE), _SPREAD, donate=(0,))
         self._chunk = self._over_devices(
             program.chunk,
@@ -48,9 +47,12 @@ class Compiled:
         self._score = self._over_devices(program.score, (_SPREAD, _WHOLE, _WHOLE), _SPREAD)
         self._outputs = self._over_devices(program.outputs, (_SPREAD, _WHOLE, _WHOLE), _SPREAD)
 
-    def fresh(self, assignment: Assignment) -> Slots:
-        """A lane at its start."""
-        return self._timed("fresh", assignment, self._fresh, self._put(assignment), self.table)
+    def empty(self, assignment: Assignment) -> Slots:
+        """A lane in which nobody sits."""
+        shapes = self.shape_of_slots(assignment)
+        blank: Slots = jax.tree.map(_blank, shapes)
+        status = np.full(shapes.status.shape, EMPTY, shapes.status.dtype)
+        return self._put(blank._replace(status=status))
 
     def refill(self, slots: Slots, assignment: Assignment) -> Slots:
         """The lane with new members where asked; ``slots`` is used up."""
@@ -93,3 +95,12 @@ class Compiled:
         result = call(*arguments)
         self.compile_seconds += time.perf_counter() - started
         return result
+
+
+def _blank(leaf: jax.ShapeDtypeStruct) -> Any:
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(
+            np.zeros((*leaf.shape, *jax.eval_shape(jax.random.key_data, leaf).shape[leaf.ndim :]), np.uint32),
+            impl=str(leaf.dtype._impl.name),  # type: ignore[attr-defined]
+        )
+    return np.zeros(leaf.shape, leaf.dtype)

@@ -183,9 +183,10 @@ class Population:
     # One lane
 
     def _open_lane(self) -> Lane:
-        """A lane with the next members of the queue; slots that stay empty hold a copy that never trains."""
+        """A lane with the next members of the queue."""
         seats = [self._queue.popleft() if self._queue else None for _ in range(self.plan.slots)]
-        return Lane(self._compiled.fresh(self._assign(seats)), seats)
+        assignment = self._assign(seats)
+        return Lane(self._compiled.refill(self._compiled.empty(assignment), assignment), seats)
 
     def _assign(self, seats: Sequence[int | None]) -> Assignment:
         index = np.array([0 if s is None else s for s in seats])

@@ -10,6 +10,7 @@ the whole state at every level.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -85,6 +86,11 @@ class Program:
 
         return lax.map(one, (table.train, table.train_count))
 
+    def refill(self, slots: Slots, assignment: Assignment, table: FoldTable) -> Slots:
+        """The slots, with new members where ``assignment.fresh``."""
+        started = self.fresh(assignment, table)
+        return jax.vmap(_select)(assignment.fresh, started, slots)
+
     def fresh(self, assignment: Assignment, table: FoldTable) -> Slots:
         """Every slot at its start."""
 
@@ -102,16 +108,11 @@ class Program:
             key=assignment.key,
             hyper=assignment.hyper,
             fold=assignment.fold,
-            status=jnp.where(assignment.fresh, RUNNING, EMPTY).astype(jnp.int32),
+            status=jnp.full(slots, RUNNING, jnp.int32),
             epoch=zero,
             best_epoch=zero,
             best_value=jnp.full(slots, jnp.inf, jnp.float32),
         )
-
-    def refill(self, slots: Slots, assignment: Assignment, table: FoldTable) -> Slots:
-        """The slots, with new members where ``assignment.fresh``."""
-        started = self.fresh(assignment, table)
-        return jax.vmap(_select)(assignment.fresh, started, slots)
 
     def chunk(
         self, slots: Slots, data: PyTree, table: FoldTable, limits: Limits, epochs: Array
@@ -208,8 +209,28 @@ class Program:
         hyper = {**slots.hyper, "total_steps": (steps * limits.epochs).astype(jnp.float32)}
         order = jax.vmap(self._order, in_axes=(0, 0, 0, None))(slots.key, slots.epoch, slots.fold, table)
         member = (order, slots.key, hyper, slots.epoch, slots.fold)
+        many = functools.partial(self._update, data, table)
+        shapes = jax.eval_shape(many, jnp.int32(0), slots.state, *member, running)[1]
+        zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+
+        def step(t: Array, carry: tuple[PyTree, dict[str, Metric]]) -> tuple[PyTree, dict[str, Metric]]:
+            state, sums = carry
+            state, metrics = many(t, state, *member, running & (t < steps))
+            return state, jax.tree.map(jnp.add, sums, metrics)
+
+        last = jnp.max(jnp.where(running, steps, 0))
+        return lax.fori_loop(0, last, step, (slots.state, zero))
+
+    @functools.cached_property
+    def _update(self) -> Callable[..., tuple[PyTree, dict[str, Metric]]]:
+        """One step of every slot; members that are not active keep their state.
+
+        Jitted inside the chunk so that it is traced once, however often the loops around it are.
+        """
 
         def update(
+            data: PyTree,
+            table: FoldTable,
             t: Array,
             state: PyTree,
             order: Array,
@@ -225,17 +246,7 @@ class Program:
             metrics = jax.tree.map(lambda part: jnp.where(active, part, 0.0), metrics)
             return _select(active, new, state), metrics
 
-        many = jax.vmap(update, in_axes=(None, *[0] * 7))
-        shapes = jax.eval_shape(many, jnp.int32(0), slots.state, *member, running)[1]
-        zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-
-        def step(t: Array, carry: tuple[PyTree, dict[str, Metric]]) -> tuple[PyTree, dict[str, Metric]]:
-            state, sums = carry
-            state, metrics = many(t, state, *member, running & (t < steps))
-            return state, jax.tree.map(jnp.add, sums, metrics)
-
-        last = jnp.max(jnp.where(running, steps, 0))
-        return lax.fori_loop(0, last, step, (slots.state, zero))
+        return jax.jit(jax.vmap(update, in_axes=(None, None, None, *[0] * 7)))
 
     def _pass(
         self, models: PyTree, fold: Array, data: PyTree, index: Array, count: Array
@@ -248,19 +259,24 @@ class Program:
         blocks = -(-rows // size)
         index = jnp.pad(index, ((0, 0), (0, blocks * size - rows)))
 
-        def part(block: Array, model: PyTree, fold: Array) -> dict[str, Metric]:
-            here = lax.dynamic_slice_in_dim(index[fold], block * size, size)
-            weight = (block * size + jnp.arange(size) < count[fold]).astype(jnp.float32)
-            return self.objective.evaluate(model, Batch(_take(data, here), weight))
+        def part(block: Array) -> dict[str, Metric]:
+            here = lax.dynamic_slice_in_dim(index, block * size, size, axis=1)[fold]
+            weight = (block * size + jnp.arange(size) < count[fold][:, None]).astype(jnp.float32)
+            return self._evaluate(data, models, here, weight)
 
-        many = jax.vmap(part, in_axes=(None, 0, 0))
         if blocks == 1:
-            return many(jnp.int32(0), models, fold)
-        shapes = jax.eval_shape(many, jnp.int32(0), models, fold)
-        zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-        return lax.fori_loop(
-            0, blocks, lambda b, sums: jax.tree.map(jnp.add, sums, many(b, models, fold)), zero
-        )
+            return part(jnp.int32(0))
+        zero = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(part, jnp.int32(0)))
+        return lax.fori_loop(0, blocks, lambda b, sums: jax.tree.map(jnp.add, sums, part(b)), zero)
+
+    @functools.cached_property
+    def _evaluate(self) -> Callable[..., dict[str, Metric]]:
+        """The objective's measures of every slot's model on its own rows; traced once, like ``_update``."""
+
+        def evaluate(data: PyTree, model: PyTree, rows: Array, weight: Array) -> dict[str, Metric]:
+            return self.objective.evaluate(model, Batch(_take(data, rows), weight))
+
+        return jax.jit(jax.vmap(evaluate, in_axes=(None, 0, 0, 0)))
 
     # Rows and batches of one member
 
