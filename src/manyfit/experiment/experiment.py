@@ -77,6 +77,8 @@ class Experiment:
     """Updates in an epoch, for an objective without rows."""
     width: int | None = None
     """Members abreast on one device; planned where None."""
+    chunk: int | None = None
+    """Epochs between two looks of the host; planned where None."""
     given_trials: Sequence[Mapping[str, Any]] | None = None
     """Settings to try instead of drawing them: dotted path -> value."""
     gap: float = 0.0
@@ -217,6 +219,7 @@ class _Run:
             patience=experiment.patience,
             seed=experiment.seed,
             width=experiment.width,
+            chunk=experiment.chunk,
             predict=prepared.task.kind != "own",
         )
 

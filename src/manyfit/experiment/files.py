@@ -24,6 +24,7 @@ from manyfit.experiment.predictor import unbound
 from manyfit.experiment.preparation import Prepared
 from manyfit.experiment.result import Result
 from manyfit.experiment.trials import space_of
+from manyfit.tasks.task import Task, fingerprint
 
 if TYPE_CHECKING:
     from manyfit.experiment.experiment import Experiment
@@ -63,7 +64,7 @@ def request_of(experiment: Experiment, prepared: Prepared, name: str) -> dict[st
             "metric": prepared.metric,
             "direction": prepared.direction,
         },
-        "data": dict(task.about),
+        "data": _about(task),
         "settings": settings,
         "objective": describe(unbound(experiment.objective)),
         "space": {
@@ -129,6 +130,14 @@ def peak_memory() -> int:
     """The most memory that this process has held, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _about(task: Task) -> dict[str, Any]:
+    about = {"source": "arrays", "kind": "arrays", "rows": task.rows, "columns": [], "warnings": []}
+    about |= task.about
+    if "fingerprint" not in about:
+        about["fingerprint"] = fingerprint(task.data)
+    return about
 
 
 def _interval(score: Interval) -> dict[str, float]:

@@ -77,39 +77,36 @@ class _Front(nnx.Module):
 
     def __init__(self, spec: MLP, inputs: Inputs, rngs: nnx.Rngs) -> None:
         numbers = inputs["numeric"].shape[1] if "numeric" in inputs else 0
-        self.embedding: nnx.Module | None = None
-        self.width = numbers
-        if numbers and spec.embedding == "piecewise":
-            if "piecewise" not in inputs:
-                raise ConfigError("MLP(embedding='piecewise') needs preprocessing with bins: bins=32, say")
-            bins = inputs["piecewise"].shape[2]
-            self.embedding = PiecewiseLinearEmbedding(numbers, bins, spec.embedding_width, rngs=rngs)
-        elif numbers and spec.embedding == "periodic":
-            self.embedding = PeriodicEmbedding(
-                numbers, spec.frequencies, spec.embedding_width, sigma=spec.sigma, rngs=rngs
-            )
-        if self.embedding is not None:
-            self.width = numbers * spec.embedding_width
-        self.source = "piecewise" if spec.embedding == "piecewise" else "numeric"
         self.numbers = numbers > 0
         self.missing = "missing" in inputs and inputs["missing"].shape[1] > 0
+        self.source = "piecewise" if spec.embedding == "piecewise" else "numeric"
+        self.embedding = _embedding(spec, inputs, numbers, rngs)
+        self.categories = CategoryEmbedding(inputs.cardinalities, rngs=rngs) if inputs.cardinalities else None
+        self.width = numbers if self.embedding is None else numbers * spec.embedding_width
         if self.missing:
             self.width += inputs["missing"].shape[1]
-        self.categories = None
-        if inputs.cardinalities:
-            self.categories = CategoryEmbedding(inputs.cardinalities, rngs=rngs)
+        if self.categories is not None:
             self.width += self.categories.width
 
     def __call__(self, features: Mapping[str, jax.Array]) -> jax.Array:
         parts = []
         if self.numbers:
-            x = features[self.source if self.embedding is not None else "numeric"]
-            if self.embedding is not None:
-                x = self.embedding(x)  # type: ignore[operator]
-                x = x.reshape(x.shape[0], -1)
-            parts.append(x)
+            x = features[self.source]
+            parts.append(x if self.embedding is None else self.embedding(x).reshape(x.shape[0], -1))
         if self.missing:
             parts.append(features["missing"])
         if self.categories is not None:
             parts.append(self.categories(features["category"]))
         return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=1)
+
+
+def _embedding(
+    spec: MLP, inputs: Inputs, numbers: int, rngs: nnx.Rngs
+) -> PiecewiseLinearEmbedding | PeriodicEmbedding | None:
+    if not numbers or spec.embedding == "none":
+        return None
+    if spec.embedding == "periodic":
+        return PeriodicEmbedding(numbers, spec.frequencies, spec.embedding_width, spec.sigma, rngs=rngs)
+    if "piecewise" not in inputs:
+        raise ConfigError("MLP(embedding='piecewise') needs preprocessing with bins: bins=32, say")
+    return PiecewiseLinearEmbedding(numbers, inputs["piecewise"].shape[2], spec.embedding_width, rngs=rngs)

@@ -67,9 +67,7 @@ def from_arrays(data: Mapping[str, Any] | None, rows: int | None = None) -> Task
     if len(lengths) > 1:
         raise ValueError(f"every array needs the same number of rows, found {sorted(lengths)}")
     count = lengths.pop() if lengths else (rows or 0)
-    about = {"source": "arrays", "kind": "arrays", "rows": count, "columns": [], "warnings": []}
-    about["fingerprint"] = fingerprint(data)
-    return Task(kind="own", data=data, rows=count, about=about)
+    return Task(kind="own", data=data, rows=count)
 
 
 def fingerprint(data: Any) -> str:
