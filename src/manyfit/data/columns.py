@@ -72,8 +72,11 @@ class Column:
         """Distinct texts that occur, and int32 codes ``(rows,)`` into them, -1 where missing."""
         known = ~self.missing
         if self.codes is not None:
-            kept, codes = np.unique(self.codes[known], return_inverse=True)
-            values = tuple(self.values[i] for i in kept)
+            occurs = np.bincount(self.codes[known], minlength=len(self.values)) > 0
+            if occurs.all():
+                return self.values, self.codes
+            values = tuple(v for v, here in zip(self.values, occurs) if here)
+            codes = (np.cumsum(occurs) - 1)[self.codes[known]]
         elif self.numbers is not None:
             distinct, codes = np.unique(self.numbers[known], return_inverse=True)
             values = tuple(map(number_text, distinct.tolist()))
@@ -209,10 +212,11 @@ def guess(column: Column) -> Guess:
     if not bad.any():
         if column.codes is not None and any(_LEADING_ZERO.fullmatch(v) for v in values):
             return Guess("category", "written with leading zeros, so taken for codes")
-        distinct = len(np.unique(numbers[codes >= 0]))
-        if distinct == 1 and known == len(column):
+        found = numbers[codes >= 0]
+        low, high = found.min(), found.max()
+        if low == high and known == len(column):
             return Guess("ignored", f"constant: every cell is {shorten(values[0])}")
-        if distinct == 2:
+        if low < high and np.all((found == low) | (found == high)):
             return Guess("boolean")
         if (
             known == len(column) >= _FEW_ROWS
@@ -221,9 +225,9 @@ def guess(column: Column) -> Guess:
         ):
             return Guess("ignored", "numbers the rows")
         return Guess("number")
-    found = column.as_dates()
-    if found is not None and not found.bad.any():
-        unsure = "day and month could be either way round; taken as month first" if found.ambiguous else ""
+    moments = column.as_dates()
+    if moments is not None and not moments.bad.any():
+        unsure = "day and month could be either way round; taken as month first" if moments.ambiguous else ""
         return Guess("date", unsure)
     if len(values) == 2:
         return Guess("boolean" if column.boolean or _is_true_and_false(values) else "category")

@@ -192,7 +192,7 @@ class Schema:
         if count == len(self.names) + 1 and self.target.startswith("x") and not self.header:
             return raw  # all columns, with the target where it was in training
         if count == len(self.names) and without is not None:
-            named = tuple(_renamed(c, name) for c, name in zip(raw.columns, self.names))
+            named = tuple(replace(c, name=name) for c, name in zip(raw.columns, self.names))
             return Raw(raw.source, named, raw.fingerprint, True, raw.lines)
         raise DataError(
             f"{raw.source} has {count} columns; the model knows {len(self.names)} by name "
@@ -277,12 +277,6 @@ def cell(column: Column, row: int) -> str:
     """A cell, quoted for a message."""
     values, codes = column.texts
     return shorten(values[codes[row]]) if codes[row] >= 0 else "an empty cell"
-
-
-def _renamed(column: Column, name: str) -> Column:
-    return Column(
-        name, column.values, column.codes, column.numbers, column.dates, column.boolean, column.comma
-    )
 
 
 def _alike(text: str, kind: str) -> str:

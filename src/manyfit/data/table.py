@@ -287,9 +287,12 @@ def _warn_of_leak(column: Column, schema: ColumnSchema, target: Target, warnings
     """Tell of a column that says the target in other words."""
     if not target.classes or schema.kind not in ("category", "boolean") or schema.rare:
         return
+    classes = len(target.classes)
     codes = schema.codes(column)
-    pairs = np.unique(np.stack([codes, target.codes]), axis=1)
-    if len(target.classes) == pairs.shape[1] == len(np.unique(pairs[0])) and (codes >= 0).all():
+    if schema.cardinality != classes or (codes < 0).any():
+        return
+    together = np.bincount(codes * classes + target.codes, minlength=classes**2).reshape(classes, classes) > 0
+    if (together.sum(0) == 1).all() and (together.sum(1) == 1).all():
         warnings.append(
             f"column {column.name!r} says the target in other words: each of its values is one class; "
             f"drop it unless it is known before the target is"
