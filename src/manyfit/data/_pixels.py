@@ -131,7 +131,7 @@ def resize_all(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def read_npz(path: Path, part: str | None) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
     """Images and labels of a part, the labels of all parts, and the parts (as ``x_train``, ``y_train``)."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name.lower(): archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         mend = (
