@@ -51,7 +51,7 @@ class Fit:
     """Columns to leave out."""
     kinds: tuple[str, ...] = ()
     """Column kinds to set, as NAME=KIND (number, category, boolean, date)."""
-    missing_target: Literal["error", "drop"] = "error"
+    missing_target: Literal["refuse", "drop"] = "refuse"
     """What to do with rows whose target is missing."""
     balance: bool = False
     """Weigh every class the same, however rare."""

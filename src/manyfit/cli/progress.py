@@ -70,7 +70,7 @@ def describe(status: Status) -> str:
             f"best {status.metric} {status.best_score:.4g} ± {status.best_spread or 0:.2g} (trial {status.best_trial})"
         )
     if status.elapsed > 0:
-        parts.append(f"{status.epochs / status.elapsed:.0f} epochs/s")
+        parts.append(f"{status.epochs / status.elapsed:.0f} network epochs/s")
     if status.remaining is not None and status.done < status.members:
         parts.append(f"about {clock(status.remaining)} left")
     return ", ".join(parts)

@@ -50,7 +50,7 @@ def save_checkpoint(folder: Path, number: int, checkpoint: Checkpoint) -> None:
     """Write checkpoint ``number`` below ``folder`` and drop all but the newest ``KEPT``."""
     final = folder / f"{number:08d}"
     part = folder / f"{number:08d}.part"
-    arrays = save({name: np.ascontiguousarray(a) for name, a in checkpoint.arrays.items()})
+    arrays = save({name: np.asarray(a, order="C") for name, a in checkpoint.arrays.items()})
     meta = json.dumps({"crc32": zlib.crc32(arrays), "bytes": len(arrays), "meta": checkpoint.meta}).encode()
     body = json.dumps({"crc32": zlib.crc32(meta), "body": meta.decode()}).encode()
     try:

@@ -145,4 +145,4 @@ def _interval(score: Interval) -> dict[str, float]:
 
 
 def _whole(arrays: Any) -> dict[str, np.ndarray]:
-    return {name: np.ascontiguousarray(values) for name, values in arrays.items()}
+    return {name: np.asarray(values, order="C") for name, values in arrays.items()}

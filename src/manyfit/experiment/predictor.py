@@ -95,7 +95,7 @@ class Predictor:
 
     def save(self, folder: RunFolder) -> None:
         """Write ``model/`` into a run folder."""
-        arrays = {n: np.ascontiguousarray(a) for n, a in named_leaves(self.models).items()}
+        arrays = {n: np.asarray(a, order="C") for n, a in named_leaves(self.models).items()}
         about = {
             "format": 1,
             "task": {"kind": self.kind, "target": self.target, "classes": list(self.classes)},

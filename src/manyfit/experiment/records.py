@@ -64,7 +64,7 @@ class Records:
         content = b""
         if fresh:
             content = save(
-                {f"{i}/{k}": np.ascontiguousarray(v) for i, a in fresh.items() for k, v in a.items()}
+                {f"{i}/{k}": np.asarray(v, order="C") for i, a in fresh.items() for k, v in a.items()}
             )
             self._parts.append({"name": name, "crc32": zlib.crc32(content), "members": sorted(fresh)})
         facts = {**meta, "engine": state.meta, "parts": list(self._parts), "rows": _listed(self.rows)}

@@ -26,5 +26,5 @@ def task_of(data: Any) -> Task:
     if data is None or isinstance(data, dict):
         return from_arrays(data)
     raise ConfigError(
-        f"data is a {kind}: give manyfit.data.table(...), manyfit.data.images(...), a dict of arrays or None"
+        f"data is a {kind}: give manyfit.data.read_table(...), manyfit.data.read_images(...), a dict of arrays or None"
     )

@@ -17,11 +17,14 @@ LEARNING_RATE = loguniform(3e-4, 1e-2)
 WEIGHT_DECAY = loguniform(1e-4, 3e-1)
 DROPOUT = uniform(0.0, 0.5)
 
+MOST_EMBEDDED = 24
+"""Up to so many numbers a row each get a learned piecewise-linear function; beyond, it costs more than it brings."""
+
 
 def batch_size_for(rows: int) -> int:
-    """About 50 to 200 steps an epoch, between 32 and 512 rows a step: a power of two near rows / 100."""
+    """A power of two between 32 and 512, about a fiftieth to a twenty-fifth of the rows."""
     size = 32
-    while size < 512 and size * 100 < rows:
+    while size < 512 and size * 50 < rows:
         size *= 2
     return size
 
@@ -42,7 +45,8 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
     else:
         embedding = asked.get("embedding") or "auto"
         if embedding == "auto":
-            embedding = "none" if images else "piecewise"
+            numbers = 0 if images else task.data["inputs"]["numeric"].shape[1]
+            embedding = "piecewise" if 0 < numbers <= MOST_EMBEDDED else "none"
         model = MLP(hidden=tuple(hidden or (256, 256)), dropout=dropout, embedding=embedding)
     optimizer = AdamW(
         learning_rate=number_or_range(

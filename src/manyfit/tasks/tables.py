@@ -13,7 +13,7 @@ from manyfit.data.schema import Schema
 from manyfit.data.table import Table
 from manyfit.tasks.task import Task
 
-BINS = 32
+BINS = 16
 """Bins of the piecewise-linear encoding of a number."""
 
 
