@@ -22,6 +22,17 @@ _TURNED = (5, 6, 7, 8)
 """EXIF orientations that exchange height and width."""
 
 
+def images_in(folder: Path) -> list[Path]:
+    """The files below a folder whose names are those of images, sorted."""
+    files = (p for p in folder.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
+    return sorted(p for p in files if not hidden(p.relative_to(folder)))
+
+
+def hidden(path: Path) -> bool:
+    """Whether a path, relative to its source, is a system's own."""
+    return any(name.startswith((".", "__MACOSX")) for name in path.parts)
+
+
 def header(path: Path) -> tuple[tuple[int, int], bool]:
     """(height, width) as shown, and whether the image is grey; only the header is read."""
     with _opened(path) as image:

@@ -19,6 +19,8 @@ from manyfit.data._pixels import (
     common_size,
     decode,
     header,
+    hidden,
+    images_in,
     read_npz,
     resize_all,
     to_channels,
@@ -232,7 +234,7 @@ def image_paths(source: str | Path | Iterable[str | Path]) -> list[Path]:
     Raises ``DataError`` where there are none or one does not exist.
     """
     if isinstance(source, (str, Path)) and Path(source).is_dir():
-        paths = _images_in(Path(source))
+        paths = images_in(Path(source))
     else:
         paths = [Path(p) for p in ([source] if isinstance(source, (str, Path)) else source)]
     for path in paths:
@@ -263,27 +265,18 @@ def _size(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
 # Where the images are and what they are labelled.
 
 
-def _images_in(folder: Path) -> list[Path]:
-    files = (p for p in folder.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
-    return sorted(p for p in files if not _hidden(p.relative_to(folder)))
-
-
-def _hidden(path: Path) -> bool:
-    return any(name.startswith((".", "__MACOSX")) for name in path.parts)
-
-
 def _skipped(folder: Path) -> list[str]:
     others = sorted(
         str(p.relative_to(folder))
         for p in folder.rglob("*")
-        if p.is_file() and p.suffix.lower() not in SUFFIXES and not _hidden(p.relative_to(folder))
+        if p.is_file() and p.suffix.lower() not in SUFFIXES and not hidden(p.relative_to(folder))
     )
     return [f"{len(others)} files are no images and were left out, such as {others[0]}"] if others else []
 
 
 def _part_folder(folder: Path, part: str | None) -> Path:
     """The folder of a part, where a folder is split into train/ and test/ (or val/)."""
-    inner = sorted(p.name for p in folder.iterdir() if p.is_dir() and not _hidden(Path(p.name)))
+    inner = sorted(p.name for p in folder.iterdir() if p.is_dir() and not hidden(Path(p.name)))
     split = bool(inner) and all(name.lower() in _PARTS["train"] + _PARTS["test"] for name in inner)
     if part is None and not split:
         return folder
@@ -300,13 +293,13 @@ def _part_folder(folder: Path, part: str | None) -> Path:
 
 
 def _folder(folder: Path) -> tuple[list[Path], list[str]]:
-    inner = sorted(p for p in folder.iterdir() if p.is_dir() and not _hidden(Path(p.name)))
+    inner = sorted(p for p in folder.iterdir() if p.is_dir() and not hidden(Path(p.name)))
     if not inner:
-        loose = "its images lie loose" if _images_in(folder) else "it holds no images"
+        loose = "its images lie loose" if images_in(folder) else "it holds no images"
         raise DataError(f"{folder} has no folder per class ({loose}): sort them as {folder.name}/cat/1.png")
     files, labels = [], []
     for place in inner:
-        found = _images_in(place)
+        found = images_in(place)
         if not found:
             raise DataError(
                 f"{place} holds no images (read are {', '.join(SUFFIXES)}): remove the folder, or fill the class"
