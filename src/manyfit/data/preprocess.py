@@ -26,6 +26,8 @@ LIMIT = 10.0
 KNOTS = 128
 """Points of the quantile transform; a power of two."""
 _TINY = float(np.finfo(np.float32).tiny)
+_HUGE = 1e38
+"""Numbers end here, so that no difference of two of them leaves float32."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class TablePreprocess:
         real = jnp.asarray(weight) > 0
         observed = real[:, None] & jnp.isfinite(numbers)
         count = jnp.sum(observed, axis=0)
+        numbers = jnp.clip(numbers, -_HUGE, _HUGE)
         ranked = jnp.sort(jnp.where(observed, numbers, jnp.inf), axis=0)
         median = _quantiles(ranked, count, 2)[1]
         stats: Stats = {
@@ -110,7 +113,7 @@ class TablePreprocess:
         """
         numbers, codes = _parts(inputs)
         missing = jnp.isnan(numbers)
-        x = jnp.where(missing, stats["median"], numbers)
+        x = jnp.clip(jnp.where(missing, stats["median"], numbers), -_HUGE, _HUGE)
         features = {
             "numeric": self._scaled(stats, x),
             "missing": missing.astype(jnp.float32) * stats["misses"],
@@ -126,7 +129,7 @@ class TablePreprocess:
             return _normal_score(stats["quantile"], x)
         if self.scaling == "none":
             extremes = stats["extremes"]
-            return jnp.where(jnp.isinf(x), jnp.clip(x, extremes["low"], extremes["high"]), x)
+            return jnp.where(jnp.abs(x) == _HUGE, jnp.clip(x, extremes["low"], extremes["high"]), x)
         linear = stats["linear"]
         return jnp.clip((x - linear["centre"]) / linear["scale"], -LIMIT, LIMIT)
 

@@ -241,16 +241,16 @@ def _parquet(path: Path, data: bytes, fingerprint: str, missing: frozenset[str])
 def _frame(native: Any, source: str, missing: frozenset[str], fingerprint: str | None = None) -> Raw:
     import narwhals as nw
 
+    if hasattr(native, "collect"):  # a lazy frame: its rows are needed now
+        native = native.collect()
     if hasattr(native, "columns"):
         _check_names([str(c) for c in getattr(native, "column_names", native.columns)], source)
     try:
-        frame = nw.from_native(native)
+        frame = nw.from_native(native, eager_only=True)
     except TypeError:
         raise DataError(
             f"a {source} is no table; give a path, a pandas or polars frame, a 2-D array or a dict of columns"
         ) from None
-    if isinstance(frame, nw.LazyFrame):
-        frame = frame.collect()
     columns = tuple(_series(str(name), frame[name], source, missing) for name in frame.columns)
     return _in_memory(source, columns, fingerprint)
 

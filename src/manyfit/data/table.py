@@ -204,6 +204,8 @@ def _settle(
             if schema.parts:
                 return schema, Guess("date", note)
         return None, Guess("ignored", note)
+    if name not in asked:
+        _refuse_broken_numbers(column, raw)
     what = guess(column) if name not in asked else Guess(asked[name], "as asked")
     if what.kind == "ignored":
         return None, what
@@ -211,8 +213,6 @@ def _settle(
         return _number(column, raw), what
     if what.kind == "date":
         return _date(column, raw), what
-    if name not in asked:
-        _refuse_broken_numbers(column, raw)
     return _category(column, raw, what.kind), what
 
 
