@@ -52,10 +52,10 @@ def test_the_quantile_transform_is_scikit_learns_but_at_the_ends():
     ours = numeric("quantile", x)["numeric"]
     theirs = QuantileTransformer(n_quantiles=len(x), output_distribution="normal").fit_transform(x)
     between = (x > x.min(axis=0)) & (x < x.max(axis=0))
-    # Ranks are (i + 1/2) / n here and i / (n - 1) there, and knots 1/127 of probability apart here: by linear
-    # interpolation a value is off by less than half of that.
+    # Ranks are (i + 1/2) / n here and i / (n - 1) there; both scores of a value lie between those of
+    # the same two knots, 1/127 of probability apart.
     apart = np.abs(norm.cdf(ours) - norm.cdf(theirs))[between]
-    assert apart.max() < 0.5 / len(x) + 0.5 / 127
+    assert apart.max() < 0.5 / len(x) + 1 / 127
     assert apart.mean() < 0.001
     assert np.abs(ours).max() < norm.ppf(1 - 0.4 / len(x))
 
