@@ -11,12 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
-from manyfit.engine.devices import MEMBER_AXIS, everywhere, spread
+from manyfit.engine.devices import MEMBER_AXIS, everywhere, memory_available, spread
 from manyfit.engine.member import FoldTable, Rows
 from manyfit.engine.objective import PyTree
 from manyfit.engine.program import EMPTY, Assignment, Limits, Program, Slots
 
 _SPREAD, _WHOLE = PartitionSpec(MEMBER_AXIS), PartitionSpec()
+
+TRANSFORMED_SHARE = 0.15
+"""The part of the free memory that the folds' views of the data set may take."""
 
 
 class Compiled:
@@ -35,8 +38,11 @@ class Compiled:
         whole = everywhere(mesh)
         self.data = jax.device_put(data, whole)
         table = jax.device_put(FoldTable.of(folds), whole)
-        prepare = jax.jit(program.prepare, out_shardings=whole)
-        self.table = table._replace(prepared=prepare(self.data, table))
+        prepared = jax.jit(program.prepare, out_shardings=whole)(self.data, table)
+        self.table = table._replace(prepared=prepared)
+        if self._worth_transforming(data, prepared, len(folds)):
+            transform = jax.jit(program.transform, out_shardings=whole)
+            self.table = self.table._replace(rows=transform(self.data, prepared))
         self._refill = self._over_devices(program.refill, (_SPREAD, _SPREAD, _WHOLE), _SPREAD, donate=(0,))
         self._chunk = self._over_devices(
             program.chunk,
@@ -46,6 +52,27 @@ class Compiled:
         )
         self._score = self._over_devices(program.score, (_SPREAD, _WHOLE, _WHOLE), _SPREAD)
         self._outputs = self._over_devices(program.outputs, (_SPREAD, _WHOLE, _WHOLE), _SPREAD)
+
+    def _worth_transforming(self, data: PyTree, prepared: PyTree, folds: int) -> bool:
+        """Whether rows change at all, and every fold's view of them fits into memory beside the rest."""
+        if data is None:
+            return False
+        changed = []
+
+        def look(data: PyTree, prepared: PyTree) -> PyTree:
+            one = jax.tree.map(lambda leaf: leaf[0], prepared)
+            found = self.program.objective.transform(one, data)
+            before = {id(leaf) for leaf in jax.tree.leaves(data)}
+            changed.append(any(id(leaf) not in before for leaf in jax.tree.leaves(found)))
+            return found
+
+        jax.eval_shape(look, self.data, prepared)
+        if not changed[0]:
+            return False
+        shapes = jax.eval_shape(self.program.transform, self.data, prepared)
+        size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
+        copies = self.mesh.size if self.mesh.devices.flat[0].platform == "cpu" else 1
+        return size * copies < TRANSFORMED_SHARE * memory_available()
 
     def empty(self, assignment: Assignment) -> Slots:
         """A lane in which nobody sits."""

@@ -55,7 +55,8 @@ class FoldTable(NamedTuple):
 
     ``train``, ``validation`` and ``test`` are ``(folds, padded)`` int32; the
     ``*_count`` ``(folds,)`` say how many are real; ``prepared`` has leaves
-    ``(folds, ...)``.
+    ``(folds, ...)``. ``rows`` holds the transformed data set of every fold,
+    leaves ``(folds, rows, ...)``, or None where rows are transformed batch by batch.
     """
 
     train: Any
@@ -65,13 +66,14 @@ class FoldTable(NamedTuple):
     test: Any
     test_count: Any
     prepared: Any
+    rows: Any
 
     @classmethod
     def of(cls, folds: Sequence[Rows]) -> FoldTable:
         """The table before anything is prepared."""
         parts = [_pad([getattr(f, name) for f in folds]) for name in ("train", "validation", "test")]
         (a, na), (b, nb), (c, nc) = parts
-        return cls(a, na, b, nb, c, nc, ())
+        return cls(a, na, b, nb, c, nc, (), None)
 
 
 def _pad(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

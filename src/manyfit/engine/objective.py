@@ -51,7 +51,7 @@ class Metric:
 class Batch(NamedTuple):
     """Rows of the data set, gathered for one member.
 
-    ``data`` is the data set's pytree with every leaf cut to ``(batch, ...)``;
+    ``data`` is the data set's pytree, transformed, every leaf cut to ``(batch, ...)``;
     ``weight`` is ``(batch,)`` float32, the row's weight, 0 for padding. For an
     objective without rows ``data`` is ``None`` and ``weight`` has shape ``(0,)``.
     """
@@ -96,6 +96,14 @@ class Objective(Protocol):
         """
         ...
 
+    def transform(self, prepared: PyTree, data: PyTree) -> PyTree:
+        """Rows as ``update`` and ``evaluate`` take them, by what was prepared; row by row.
+
+        The engine does it once for all rows of a fold where that fits into
+        memory, else for every batch.
+        """
+        ...
+
     def init(self, key: Key, hyper: Hyper, prepared: PyTree) -> PyTree:
         """A fresh state."""
         ...
@@ -126,6 +134,11 @@ class BaseObjective:
         """Nothing is learned from rows before training."""
         del fold
         return ()
+
+    def transform(self, prepared: PyTree, data: PyTree) -> PyTree:
+        """Rows are taken as they are."""
+        del prepared
+        return data
 
     def export(self, state: PyTree) -> PyTree:
         """The whole state is the model."""

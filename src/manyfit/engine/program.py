@@ -86,6 +86,10 @@ class Program:
 
         return lax.map(one, (table.train, table.train_count))
 
+    def transform(self, data: PyTree, prepared: PyTree) -> PyTree:
+        """Every fold's view of the whole data set; leaves ``(folds, rows, ...)``."""
+        return lax.map(lambda one: self.objective.transform(one, data), prepared)
+
     def refill(self, slots: Slots, assignment: Assignment, table: FoldTable) -> Slots:
         """The slots, with new members where ``assignment.fresh``."""
         started = self.fresh(assignment, table)
@@ -149,7 +153,7 @@ class Program:
 
     def score(self, slots: Slots, data: PyTree, table: FoldTable) -> dict[str, Metric]:
         """The best models' sums and counts over their fold's test rows, leaves ``(slots,)``."""
-        return self._pass(slots.best, slots.fold, data, table.test, table.test_count)
+        return self._pass(slots.best, slots.fold, data, table, table.test, table.test_count)
 
     def outputs(self, slots: Slots, data: PyTree, table: FoldTable) -> PyTree:
         """The best models' predictions for their fold's test rows, ``(slots, padded, ...)``."""
@@ -174,7 +178,9 @@ class Program:
         running = slots.status == RUNNING
         state, trained = self._train(slots, running, data, table, limits)
         models = jax.vmap(self.objective.export)(state)
-        measured = self._pass(models, slots.fold, data, table.validation, table.validation_count)
+        measured = self._pass(
+            models, slots.fold, data, table, table.validation, table.validation_count
+        )
         values = {f"train/{k}": m.value for k, m in trained.items()}
         values |= {f"validation/{k}": m.value for k, m in measured.items()}
 
@@ -249,7 +255,13 @@ class Program:
         return jax.jit(jax.vmap(update, in_axes=(None, None, None, *[0] * 7)))
 
     def _pass(
-        self, models: PyTree, fold: Array, data: PyTree, index: Array, count: Array
+        self,
+        models: PyTree,
+        fold: Array,
+        data: PyTree,
+        table: FoldTable,
+        index: Array,
+        count: Array,
     ) -> dict[str, Metric]:
         """Sums and counts over the rows ``index[fold]`` of every slot: each row once, none left out."""
         rows = index.shape[1]
@@ -262,7 +274,7 @@ class Program:
         def part(block: Array) -> dict[str, Metric]:
             here = lax.dynamic_slice_in_dim(index, block * size, size, axis=1)[fold]
             weight = (block * size + jnp.arange(size) < count[fold][:, None]).astype(jnp.float32)
-            return self._evaluate(data, models, here, weight)
+            return self._evaluate(data, table, models, fold, here, weight)
 
         if blocks == 1:
             return part(jnp.int32(0))
@@ -273,10 +285,12 @@ class Program:
     def _evaluate(self) -> Callable[..., dict[str, Metric]]:
         """The objective's measures of every slot's model on its own rows; traced once, like ``_update``."""
 
-        def evaluate(data: PyTree, model: PyTree, rows: Array, weight: Array) -> dict[str, Metric]:
-            return self.objective.evaluate(model, Batch(_take(data, rows), weight))
+        def evaluate(
+            data: PyTree, table: FoldTable, model: PyTree, fold: Array, rows: Array, weight: Array
+        ) -> dict[str, Metric]:
+            return self.objective.evaluate(model, Batch(self._rows(data, table, fold, rows), weight))
 
-        return jax.jit(jax.vmap(evaluate, in_axes=(None, 0, 0, 0)))
+        return jax.jit(jax.vmap(evaluate, in_axes=(None, None, 0, 0, 0, 0)))
 
     # Rows and batches of one member
 
@@ -311,7 +325,14 @@ class Program:
         size = self.shape.batch_size
         rows = lax.dynamic_slice_in_dim(order, t * size, size)
         weight = (t * size + jnp.arange(size) < table.train_count[fold]).astype(jnp.float32)
-        return Batch(_take(data, rows), weight)
+        return Batch(self._rows(data, table, fold, rows), weight)
+
+    def _rows(self, data: PyTree, table: FoldTable, fold: Array, rows: Array) -> PyTree:
+        """The fold's view of some rows."""
+        if table.rows is not None:
+            return jax.tree.map(lambda leaf: leaf[fold, rows], table.rows)
+        prepared = jax.tree.map(lambda leaf: leaf[fold], table.prepared)
+        return self.objective.transform(prepared, _take(data, rows))
 
 
 def _stream(key_data: Array, stream: int) -> Array:

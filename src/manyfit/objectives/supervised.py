@@ -28,7 +28,12 @@ class Preprocess(Protocol):
         ...
 
     def apply(self, stats: PyTree, inputs: PyTree) -> PyTree:
-        """Features of a batch."""
+        """Features of a batch.
+
+        Where a preprocessing also has ``encode(stats, inputs)`` and
+        ``features(stats, encoded)``, ``apply`` is the one after the other, and
+        the engine may do the first once for all rows.
+        """
         ...
 
 
@@ -99,6 +104,12 @@ class Supervised(BaseObjective):
             prepared["class_weight"] = each
         return prepared
 
+    def transform(self, prepared: PyTree, data: PyTree) -> PyTree:
+        """Rows with their inputs encoded, where the preprocessing has a part that is worth doing once."""
+        if not hasattr(self._preprocess, "encode"):
+            return data
+        return {**data, "inputs": self._preprocess.encode(prepared["inputs"], data["inputs"])}
+
     def init(self, key: Key, hyper: Hyper, prepared: PyTree) -> PyTree:
         """Fresh weights, the optimizer's moments, and what was prepared."""
         here = resolve(self, _own(hyper))
@@ -110,7 +121,7 @@ class Supervised(BaseObjective):
         """One step of the optimizer on the weighted mean loss of the batch."""
         here = resolve(self, _own(hyper))
         prepared, weights = state["prepared"], state["weights"]
-        features = here._preprocess.apply(prepared["inputs"], batch.data["inputs"])
+        features = here._features(prepared, batch.data)
         target, weight = here._target(prepared, batch)
         functional = here._functional()
 
@@ -133,7 +144,7 @@ class Supervised(BaseObjective):
 
     def evaluate(self, model: PyTree, batch: Batch) -> dict[str, Metric]:
         """The loss (for classification always the plain cross-entropy) and the field's first metric."""
-        outputs = self._outputs(model, batch.data["inputs"])
+        outputs = self._outputs(model, batch.data)
         target, _ = self._target(model["prepared"], batch)
         weight = batch.weight * batch.data["weight"] if "weight" in batch.data else batch.weight
         measured = {"loss": Metric.mean(self._judge()(outputs, target), weight)}
@@ -144,7 +155,7 @@ class Supervised(BaseObjective):
 
     def predict(self, model: PyTree, data: PyTree) -> Array:
         """Class probabilities ``(batch, classes)``, or values ``(batch,)`` in the target's units."""
-        outputs = self._outputs(model, data["inputs"])
+        outputs = self._outputs(model, self.transform(model["prepared"], data))
         if self.classes is None:
             scale = model["prepared"]["target"]
             return self._loss.predict(outputs) * scale["scale"] + scale["mean"]
@@ -167,8 +178,13 @@ class Supervised(BaseObjective):
 
         return Functional(build)
 
-    def _outputs(self, model: PyTree, inputs: PyTree) -> Array:
-        features = self._preprocess.apply(model["prepared"]["inputs"], inputs)
+    def _features(self, prepared: PyTree, data: PyTree) -> PyTree:
+        """The features of transformed rows."""
+        finish = getattr(self._preprocess, "features", self._preprocess.apply)
+        return finish(prepared["inputs"], data["inputs"])
+
+    def _outputs(self, model: PyTree, data: PyTree) -> Array:
+        features = self._features(model["prepared"], data)
         outputs, _ = self._functional().apply(model["weights"], features, train=False)
         return outputs
 

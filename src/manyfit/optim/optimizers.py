@@ -102,9 +102,7 @@ def _matrices(params: optax.Params) -> optax.Params:
     return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
 
 
-def _descend(
-    learning_rate: Any, schedule: Schedule, total_steps: jax.Array
-) -> optax.GradientTransformation:
+def _descend(learning_rate: Any, schedule: Schedule, total_steps: jax.Array) -> optax.GradientTransformation:
     if isinstance(schedule, Constant):
         return optax.scale_by_learning_rate(learning_rate)
     return optax.scale_by_learning_rate(lambda step: learning_rate * schedule(step, total_steps))
