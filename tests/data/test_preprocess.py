@@ -56,7 +56,7 @@ def test_the_quantile_transform_is_scikit_learns_but_at_the_ends():
     # the same two knots, 1/127 of probability apart.
     apart = np.abs(norm.cdf(ours) - norm.cdf(theirs))[between]
     assert apart.max() < 0.5 / len(x) + 1 / 127
-    assert apart.mean() < 0.001
+    assert apart.mean() < 0.25 / 127
     assert np.abs(ours).max() < norm.ppf(1 - 0.4 / len(x))
 
 
@@ -197,14 +197,14 @@ def test_features_are_finite_whatever_comes(scaling, name):
 
 
 def test_tables_of_one_sort_of_column_and_of_one_row():
-    only = TablePreprocess(bins=3, cardinalities=(2,))
+    only = TablePreprocess("standard", bins=3, cardinalities=(2,))
     features = only.apply(
         only.fit({"category": np.zeros((1, 1), np.int32)}, np.ones(1)),
         {"category": np.zeros((4, 1), np.int32)},
     )
     shapes = {k: v.shape for k, v in features.items()}
     assert shapes == {"numeric": (4, 0), "missing": (4, 0), "category": (4, 1), "piecewise": (4, 0, 3)}
-    plain = TablePreprocess()
+    plain = TablePreprocess("none")
     features = plain.apply(plain.fit({"numeric": np.ones((1, 2))}, np.ones(1)), {"numeric": np.ones((4, 2))})
     assert features["category"].shape == (4, 0)
     assert {v.dtype for k, v in features.items() if k != "category"} == {jnp.dtype("float32")}
