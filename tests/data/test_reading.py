@@ -191,6 +191,14 @@ def test_arrays_and_their_names():
     assert cells(mixed, "x1") == ["a", None]
 
 
+def test_masked_cells_are_missing_and_names_may_be_numbers():
+    masked = np.ma.array([1.0, 2.0], mask=[False, True])
+    np.testing.assert_array_equal(load({"a": masked})["a"].as_numbers[0], [1, np.nan])
+    np.testing.assert_array_equal(load(masked[:, None])["x0"].as_numbers[0], [1, np.nan])
+    assert load(pd.DataFrame({0: [1], 7: ["a"]})).names == ("0", "7")
+    refused(pd.DataFrame([[1, 2]], columns=["a", "a"]), "more than one column is named 'a'")
+
+
 def test_the_fingerprint_is_of_the_content(tmp_path):
     import hashlib
 

@@ -170,7 +170,9 @@ def test_group_time_and_weight():
     refused(small(w=[1.0, None] * 20), "row 1", "'w'", weight="w")
     refused(small(w=[0.0] * 40), "every weight is 0", weight="w")
     refused(small(g=["a", None] * 20), "group", "row", group="g")
+    refused(small(t=["noon", "1"] * 20), "row 0", "'noon' is neither a number nor a date", time="t")
     refused(small(), "target", group="y", error=ConfigError)
+    assert not table.warnings
 
 
 def test_a_column_that_says_the_target_is_told_of():
@@ -259,7 +261,7 @@ def test_errors_name_file_line_column_and_mend(tmp_path):
     path.write_text("\n".join(lines[1:]))
     refused(path, "header=False", target="label")
     table = read(path, -1, header=False)
-    assert table.schema.target == "x2"
+    assert table.schema.target == read(path, "-1", header=False).schema.target == "x2"
     refused({"name": [f"n{i}" for i in range(40)], "y": [0, 1] * 20}, "no column is left", "identifier")
 
 

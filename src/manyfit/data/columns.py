@@ -136,7 +136,9 @@ def column_of(
 
 
 def array_column(name: str, cells: np.ndarray, missing: Iterable[str] = MISSING) -> Column:
-    """A column of a numpy array ``(rows,)``."""
+    """A column of a numpy array ``(rows,)``; masked cells are missing."""
+    if isinstance(cells, np.ma.MaskedArray):
+        return column_of(name, cells.tolist(), missing)
     if cells.dtype.kind in "iuf":
         return Column(name, numbers=np.asarray(cells, np.float64))
     if cells.dtype.kind == "M":

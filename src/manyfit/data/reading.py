@@ -251,7 +251,7 @@ def _frame(native: Any, source: str, missing: frozenset[str], fingerprint: str |
         raise DataError(
             f"a {source} is no table; give a path, a pandas or polars frame, a 2-D array or a dict of columns"
         ) from None
-    columns = tuple(_series(str(name), frame[name], source, missing) for name in frame.columns)
+    columns = tuple(_series(str(s.name), s, source, missing) for s in frame.iter_columns())
     return _in_memory(source, columns, fingerprint)
 
 
@@ -299,7 +299,7 @@ def _mapping(table: Mapping[Any, Any], missing: frozenset[str]) -> Raw:
         if hasattr(values, "to_numpy") and not isinstance(values, np.ndarray):
             values = values.to_list() if hasattr(values, "to_list") else values.to_numpy()
         if isinstance(values, np.ndarray) or hasattr(values, "__array__"):
-            array = np.asarray(values)
+            array = np.asanyarray(values)
             if array.ndim != 1:
                 raise DataError(f"the dict's column {str(name)!r} has shape {array.shape}; give (rows,)")
             columns.append(array_column(str(name), array, missing))

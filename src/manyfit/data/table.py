@@ -117,7 +117,7 @@ def read(
         chosen, what = _settle(column, raw, special, dropped, asked)
         if what.kind == "ignored" and column.name not in dropped and column.name not in special.values():
             warnings.append(f"column {column.name!r} is left out: {what.note}")
-        elif what.kind == "date" and what.note:
+        elif what.kind == "date" and what.note and column.name not in (*special.values(), *asked):
             warnings.append(f"column {column.name!r}: {what.note}")
         elif chosen is not None and chosen.rare:
             rest = len(column.texts[0]) - len(chosen.categories)
@@ -149,6 +149,8 @@ def read(
 
 
 def _name(raw: Raw, key: str | int, what: str) -> str:
+    if isinstance(key, str) and not raw.named and key.removeprefix("-").isdecimal():
+        key = int(key)  # a place, as a command line says it
     if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
         if not -len(raw.names) <= key < len(raw.names):
             raise DataError(f"{raw.source} has {len(raw.names)} columns, so no {what} column at place {key}")
@@ -329,6 +331,11 @@ def _times(raw: Raw, name: str) -> np.ndarray:
     column = raw[name]
     _refuse_missing(column, raw, "time")
     found = column.as_dates() if column.as_numbers[1].any() else None
+    if found is None and column.as_numbers[1].any():
+        row = int(np.argmax(column.as_numbers[1]))
+        raise DataError(
+            f"{raw.at(row, name)}: {cell(column, row)} is neither a number nor a date; correct it"
+        )
     if found is not None:
         return dates.days(_all_dates(column, raw, found)) * 86_400.0
     return finite_numbers(column, raw)
