@@ -58,6 +58,21 @@ class Network(BaseObjective):
 
 
 @dataclass(frozen=True)
+class Centred(Network):
+    """``Network`` on rows whose features are centred by the mean of the fold's training rows."""
+
+    def prepare(self, fold):
+        rows = fold.take()
+        return {"mean": (rows["x"] * fold.weight[:, None]).sum(axis=0) / fold.weight.sum()}
+
+    def transform(self, prepared, data):
+        return {**data, "x": data["x"] - prepared["mean"]}
+
+    def predict(self, model, data):
+        return jax.nn.softmax(self.logits(model, data["x"] - 1.0))  # raw rows; any fixed function will do
+
+
+@dataclass(frozen=True)
 class TwoPlayers(BaseObjective):
     """A linear generator against a quadratic critic (one-dimensional Wasserstein game), two optimizers.
 

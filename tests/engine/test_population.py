@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from objectives import Bandit, Network, TwoPlayers
+from objectives import Bandit, Centred, Network, TwoPlayers
 
 from manyfit.engine import Hooks, Member, Metric, Population, Rows, Shape
 
@@ -268,3 +268,17 @@ def test_the_kept_model_is_that_of_the_best_epoch():
         jax.tree.map(
             lambda a, b: np.testing.assert_allclose(a, b, 1e-4, 1e-5), short[name][0].model, outcome.model
         )
+
+
+def test_rows_transformed_once_or_batch_by_batch_are_the_same(monkeypatch):
+    """Where a fold's view of the data does not fit into memory it is made for every batch: no difference."""
+    fixed, options = classifier()
+    fixed["objective"] = Centred()
+    once = train((fixed, options), width=2)
+    monkeypatch.setattr("manyfit.engine.compiled.TRANSFORMED_SHARE", 0.0)
+    each = train((fixed, options), width=2)
+    for name, outcome in each.items():
+        same(outcome, once[name], exact=False)
+    plain = train(classifier(), width=2)
+    with pytest.raises(AssertionError):
+        same(plain[0, 0, 0], once[0, 0, 0], exact=False)

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Mapping
 from typing import Any
 
 from manyfit.errors import RunError, nearest
 from manyfit.space import Distribution
 
-_KNOWN: dict[str, type] = {}
 
+@functools.cache
+def known() -> dict[str, type]:
+    """The parts that a run folder may name: nothing else is ever rebuilt."""
+    from manyfit import losses, optim
+    from manyfit.data import ImagePreprocess, TablePreprocess
+    from manyfit.models import CNN, MLP
+    from manyfit.objectives import Identity, Supervised
 
-def register(kind: type) -> type:
-    """Let a dataclass be described and rebuilt by its name."""
-    _KNOWN[kind.__name__] = kind
-    return kind
+    parts = [
+        *losses.LOSSES.values(),
+        *(optim.Adam, optim.AdamW, optim.SGD, optim.Constant, optim.Cosine),
+        *(ImagePreprocess, TablePreprocess, CNN, MLP, Identity, Supervised),
+    ]
+    return {part.__name__: part for part in parts}
 
 
 def describe(value: Any) -> Any:
@@ -39,7 +48,7 @@ def describe(value: Any) -> Any:
     return {"own": getattr(value, "__qualname__", type(value).__qualname__)}
 
 
-def rebuild(content: Any, special: Mapping[str, Callable[[Any], Any]] | None = None) -> Any:
+def rebuild(content: Any) -> Any:
     """The tree that ``describe`` described. Lists become tuples.
 
     Raises ``RunError`` for a name that is not known: a model with parts of the
@@ -61,18 +70,15 @@ def rebuild(content: Any, special: Mapping[str, Callable[[Any], Any]] | None = N
         return jax.ShapeDtypeStruct(tuple(shape), dtype)
     if "type" not in content:
         return {k: rebuild(v) for k, v in content.items()}
-    name = content["type"]
-    if name not in _KNOWN:
+    name, parts = content["type"], known()
+    if name not in parts:
         raise RunError(
-            f"the model has a part {name!r} that this version of manyfit does not know ({nearest(name, _KNOWN)}): "
+            f"the model has a part {name!r} that this version of manyfit does not know: "
             "give the objective again, load(folder, objective=...)"
         )
-    kind = _KNOWN[name]
-    known = {f.name for f in dataclasses.fields(kind) if f.init}
+    fields = {f.name for f in dataclasses.fields(parts[name]) if f.init}
     given = {k: v for k, v in content.items() if k != "type"}
     for field in given:
-        if field not in known:
-            raise RunError(
-                f"{name} has no field {field!r} in this version of manyfit; {nearest(field, known)}"
-            )
-    return kind(**{k: rebuild(v) for k, v in given.items()})
+        if field not in fields:
+            raise RunError(f"{name} has no field {field!r} in this version of manyfit; {nearest(field, fields)}")
+    return parts[name](**{k: rebuild(v) for k, v in given.items()})
