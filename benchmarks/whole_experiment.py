@@ -24,11 +24,24 @@ def main() -> None:
         env = {"MANYFIT_CACHE": cache}
         cold = measure.run("manyfit, cold cache", [python, str(PEERS / "digits_manyfit.py")], 1, env)
         warm = measure.run("manyfit, warm cache", [python, str(PEERS / "digits_manyfit.py")], 5, env)
-    found = [cold, warm, measure.run("scikit-learn GridSearchCV, n_jobs=2", [python, str(PEERS / "digits_sklearn.py")], 3)]
+    found = [
+        cold,
+        warm,
+        measure.run("scikit-learn GridSearchCV, n_jobs=2", [python, str(PEERS / "digits_sklearn.py")], 3),
+    ]
     if "--all" in sys.argv:
         found.append(measure.run("skorch, n_jobs=2", [python, str(PEERS / "digits_skorch.py")], 1))
         found.append(measure.run("Keras (JAX backend), a loop", [python, str(PEERS / "digits_keras.py")], 1))
-    rows = [["120 networks", "seconds (median)", "peer / ours warm", "peer / ours cold", "peak MiB", "best mean accuracy"]]
+    rows = [
+        [
+            "120 networks",
+            "seconds (median)",
+            "peer / ours warm",
+            "peer / ours cold",
+            "peak MiB",
+            "best mean accuracy",
+        ]
+    ]
     for timed in found:
         rows.append(
             [

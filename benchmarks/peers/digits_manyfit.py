@@ -13,7 +13,7 @@ def main() -> None:
     x, y = load_digits(return_X_y=True)
     task = Task(
         "multiclass",
-        {"inputs": {"x": (x / 16).astype(np.float32)}, "target": y.astype(np.int32)},
+        {"inputs": {"numeric": (x / 16).astype(np.float32)}, "target": y.astype(np.int32)},
         rows=len(x),
         classes=tuple(map(str, range(10))),
     )

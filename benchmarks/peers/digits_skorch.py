@@ -12,7 +12,11 @@ RATES = np.logspace(-4, -1, 8)
 class Net(torch.nn.Sequential):
     def __init__(self) -> None:
         super().__init__(
-            torch.nn.Linear(64, 128), torch.nn.ReLU(), torch.nn.Linear(128, 128), torch.nn.ReLU(), torch.nn.Linear(128, 10)
+            torch.nn.Linear(64, 128),
+            torch.nn.ReLU(),
+            torch.nn.Linear(128, 128),
+            torch.nn.ReLU(),
+            torch.nn.Linear(128, 10),
         )
 
 

@@ -52,6 +52,9 @@ class TablePreprocess:
     training row holds is treated exactly as one that was never heard of, and so is "missing" where
     no training row misses anything.
 
+    ``gaps``: the numeric columns that tell the network where a number is missing; None means all. A
+    column without a gap in the whole data set needs no such feature: it could only ever be 0.
+
     Raises ``ConfigError`` for an unknown scaling and negative numbers.
 
     >>> preprocess = TablePreprocess("standard")
@@ -63,12 +66,15 @@ class TablePreprocess:
     scaling: Scaling | str = "quantile"
     bins: int = 0
     cardinalities: tuple[int, ...] = ()
+    gaps: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.scaling not in SCALINGS:
             raise ConfigError(f"unknown scaling {self.scaling!r}: {nearest(str(self.scaling), SCALINGS)}")
         if self.bins < 0 or any(c < 0 for c in self.cardinalities):
             raise ConfigError("TablePreprocess: bins and cardinalities are whole numbers of at least 0")
+        if self.gaps is not None and any(column < 0 for column in self.gaps):
+            raise ConfigError("TablePreprocess: gaps are places of numeric columns, counted from 0")
 
     def fit(self, inputs: Mapping[str, Any], weight: Any) -> Stats:
         """Statistics of the rows whose ``weight`` ``(rows,)`` is above 0; how far above does not matter.
@@ -104,25 +110,41 @@ class TablePreprocess:
         return stats
 
     def apply(self, stats: Stats, inputs: Mapping[str, Any]) -> dict[str, Array]:
-        """Features of a batch, of inputs as in ``fit``.
+        """Features of a batch, of inputs as in ``fit``: ``encode``, then ``features``.
 
-        ``numeric`` float32 ``(batch, Fn)``, finite; ``missing`` float32 ``(batch, Fn)``, 1 where a
+        ``numeric`` float32 ``(batch, Fn)``, finite; ``missing`` float32 ``(batch, gaps)``, 1 where a
         number is missing (0 throughout in a column that never missed one in training); ``category``
         int32 ``(batch, Fc)``: 0 unknown, 1 missing, 2.. the codes; with bins ``piecewise`` float32
         ``(batch, Fn, bins)``.
         """
+        return self.features(stats, self.encode(stats, inputs))
+
+    def encode(self, stats: Stats, inputs: Mapping[str, Any]) -> dict[str, Array]:
+        """The part of ``apply`` that is worth doing once for all rows: no wider than the inputs.
+
+        With bins also ``filled`` ``(rows, Fn)``: the numbers in their own units, none missing.
+        """
         numbers, codes = _parts(inputs)
         missing = jnp.isnan(numbers)
         x = jnp.clip(jnp.where(missing, stats["median"], numbers), -_HUGE, _HUGE)
-        features = {
+        told = (missing.astype(jnp.float32) * stats["misses"])[:, np.array(self._gaps(x.shape[1]), np.int32)]
+        encoded = {
             "numeric": self._scaled(stats, x),
-            "missing": missing.astype(jnp.float32) * stats["misses"],
+            "missing": told,
             "category": stats["codes"][self._places(codes)],
         }
+        return {**encoded, "filled": x} if self.bins else encoded
+
+    def features(self, stats: Stats, encoded: Mapping[str, Array]) -> dict[str, Array]:
+        """The features of encoded rows."""
+        features = dict(encoded)
         if self.bins:
-            bins = stats["bins"]
+            bins, x = stats["bins"], features.pop("filled")
             features["piecewise"] = jnp.clip((x[:, :, None] - bins["low"]) * bins["inverse"], 0.0, 1.0)
         return features
+
+    def _gaps(self, columns: int) -> tuple[int, ...]:
+        return tuple(range(columns)) if self.gaps is None else self.gaps
 
     def _scaled(self, stats: Stats, x: Array) -> Array:
         if self.scaling == "quantile":

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from manyfit.data.preprocess import TablePreprocess
 from manyfit.data.schema import Schema
 from manyfit.data.table import Table
-from manyfit.tasks.task import Task
+from manyfit.tasks.task import Kind, Task
 
 BINS = 16
 """Bins of the piecewise-linear encoding of a number."""
@@ -50,14 +50,18 @@ def table_task(
     if table.weight is not None:
         data["weight"] = table.weight
     cardinalities = tuple(schema.cardinalities)
+    gaps = np.flatnonzero(np.isnan(table.inputs["numeric"]).any(axis=0)) if "numeric" in table.inputs else ()
+    preprocess = TablePreprocess(
+        scaling=scaling, bins=bins, cardinalities=cardinalities, gaps=tuple(int(column) for column in gaps)
+    )
     return Task(
-        kind=schema.task,
+        kind=cast(Kind, schema.task),
         data=data,
         rows=len(table),
         metric=metric,
         target=schema.target,
         classes=tuple(schema.classes),
-        preprocess=TablePreprocess(scaling=scaling, bins=bins, cardinalities=cardinalities),
+        preprocess=preprocess,
         cardinalities=tuple(c + 2 for c in cardinalities),
         groups=table.groups,
         time=table.time,
