@@ -54,7 +54,8 @@ def main() -> None:
             ]
         )
     print(measure.table(rows))
-    # forward and both gradients of 120 networks: 6 flops a weight, row and epoch (the first layer has no input gradient)
+    # Forward and both gradients of 120 networks: 6 flops a weight, row and epoch
+    # (the first layer has no input gradient).
     weights = 64 * 128 + 128 * 128 + 128 * 10
     flops = 120 * 20 * 1437.6 * (6 * weights - 2 * 64 * 128)
     limit = measure.gemm_limit()

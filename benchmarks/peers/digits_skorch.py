@@ -2,9 +2,9 @@
 
 import numpy as np
 import torch
-from skorch import NeuralNetClassifier
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from skorch import NeuralNetClassifier
 
 RATES = np.logspace(-4, -1, 8)
 

@@ -17,7 +17,6 @@ import dataclasses
 import inspect
 import math
 import re
-import sys
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -200,20 +199,20 @@ def _numeric_fields(kind: type) -> dict[str, bool]:
         try:
             hints = typing.get_type_hints(kind, include_extras=True)
         except NameError:
-            # Some annotation names what exists in a function or for the type checker only.
-            hints = {name: hint for base in reversed(kind.__mro__) for name, hint in _raw_hints(base)}
+            # Some annotation names what exists in a function or for the type checker only:
+            # then each is looked at by itself, and what cannot be resolved stays text.
+            hints = {name: hint for base in reversed(kind.__mro__) for name, hint in _each_hint(base)}
         _HINTS[kind] = {name: _marked(hint) for name, hint in hints.items()}
     return _HINTS[kind]
 
 
-def _raw_hints(kind: type) -> list[tuple[str, Any]]:
+def _each_hint(kind: type) -> list[tuple[str, Any]]:
     """The annotations of one class, each resolved where it can be; the others stay text."""
-    names = {**vars(sys.modules[kind.__module__]), **vars(kind)} if kind.__module__ in sys.modules else {}
     found = []
     for name, hint in inspect.get_annotations(kind).items():
-        if isinstance(hint, str):
-            with contextlib.suppress(NameError):
-                hint = eval(hint, names)
+        alone = type(kind.__name__, (), {"__annotations__": {name: hint}, "__module__": kind.__module__})
+        with contextlib.suppress(NameError):
+            hint = typing.get_type_hints(alone, localns=dict(vars(kind)), include_extras=True)[name]
         found.append((name, hint))
     return found
 

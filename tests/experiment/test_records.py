@@ -11,7 +11,10 @@ from manyfit.experiment.records import Records, from_named, named_leaves
 
 def model(seed):
     rng = np.random.default_rng(seed)
-    return {"w": rng.normal(size=(3, 2)).astype(np.float32), "deep": [np.float32(seed), np.arange(3, dtype=np.int32)]}
+    return {
+        "w": rng.normal(size=(3, 2)).astype(np.float32),
+        "deep": [np.float32(seed), np.arange(3, dtype=np.int32)],
+    }
 
 
 def test_names_of_leaves_and_back():
@@ -54,4 +57,8 @@ def test_a_damaged_part_is_told_and_its_members_forgotten(tmp_path):
         again.close()
     assert list(again.rows) == [0]
     assert state is not None and not histories
-    assert len(warnings) == 1 and "members-000002" in warnings[0] and "1 members are trained again" in warnings[0]
+    assert (
+        len(warnings) == 1
+        and "members-000002" in warnings[0]
+        and "1 members are trained again" in warnings[0]
+    )

@@ -2,30 +2,50 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import tyro
 
-from manyfit.cli.options import Compare, Demo, Evaluate, Fit, Inspect, Predict, Report, Resume, read_config
-from manyfit.errors import ManyfitError
+from manyfit.cli.config import read_config
+from manyfit.cli.options import Compare, Demo, Evaluate, Fit, Inspect, Predict, Report, Resume
+from manyfit.errors import ConfigError, ManyfitError, nearest
 
-Command = (
-    Annotated[Fit, tyro.conf.subcommand("fit")]
-    | Annotated[Predict, tyro.conf.subcommand("predict")]
-    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
-    | Annotated[Resume, tyro.conf.subcommand("resume")]
-    | Annotated[Report, tyro.conf.subcommand("report")]
-    | Annotated[Compare, tyro.conf.subcommand("compare")]
-    | Annotated[Inspect, tyro.conf.subcommand("inspect")]
-    | Annotated[Demo, tyro.conf.subcommand("demo")]
-)
+VERBS: dict[str, type] = {
+    "fit": Fit,
+    "predict": Predict,
+    "evaluate": Evaluate,
+    "resume": Resume,
+    "report": Report,
+    "compare": Compare,
+    "inspect": Inspect,
+    "demo": Demo,
+}
+
+ABOUT = """\
+usage: manyfit VERB ...
+
+Train many deep networks as one: every cross-validation fold, seed and
+hyper-parameter trial in one compiled program, every score with its interval.
+
+{verbs}
+
+A first run:
+  manyfit fit adult.csv --target income
+  manyfit predict runs/adult new.csv -o scored.csv
+
+manyfit VERB --help says more; manyfit --version says which version this is."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code is 0, 1 for an error, 130 where Ctrl-C stopped a run."""
+    """Run the command line; the exit code is 0, 1 for an error, 130 where Ctrl-C stopped a run.
+
+    A command that cannot be understood exits with 2.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         command = parse(arguments)
@@ -44,27 +64,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parse(arguments: Sequence[str]) -> Any:
     """The command and its options; a config file gives defaults to what the flags leave open."""
-    if arguments[:1] == ["--version"]:
+    verb = arguments[0] if arguments else ""
+    if verb == "--version":
         from manyfit import __version__
 
         print(__version__)
         raise SystemExit(0)
-    config = _config_of(arguments)
-    if arguments[:1] == ["fit"] and config is not None:
-        return tyro.cli(
-            Fit,
-            args=list(arguments[1:]),
-            default=read_config(config),
-            prog="manyfit fit",
-            config=(tyro.conf.FlagConversionOff,)[:0],
-        )
-    return tyro.cli(Command, args=list(arguments), prog="manyfit", description=_ABOUT)  # type: ignore[call-overload]
+    if verb in ("", "-h", "--help"):
+        print(overview(), file=sys.stdout if verb else sys.stderr)
+        raise SystemExit(0 if verb else 2)
+    if verb not in VERBS:
+        raise ConfigError(f"there is no {verb!r}; {nearest(verb, VERBS)} (manyfit --help)")
+    rest = list(arguments[1:])
+    given: dict[str, Any] = {}
+    config = _config_of(rest) if verb == "fit" else None
+    if config is not None:
+        given["default"] = read_config(config)
+    kind: Any = VERBS[verb]
+    return tyro.cli(kind, args=rest, prog=f"manyfit {verb}", description=_described(kind), **given)
 
 
-_ABOUT = (
-    "Train many deep networks as one: every cross-validation fold, seed and hyper-parameter trial in one "
-    "compiled program, every score with its interval."
-)
+def overview() -> str:
+    """What the verbs do, a line each."""
+    lines = (f"  {verb:10}{_text(kind).splitlines()[0]}" for verb, kind in VERBS.items())
+    return ABOUT.format(verbs="\n".join(lines))
+
+
+def _text(kind: type) -> str:
+    return inspect.cleandoc(kind.__doc__ or "")
+
+
+def _described(kind: type) -> str:
+    # tyro joins lines that begin with a letter, and with them the examples
+    return textwrap.indent(_text(kind), " ")
 
 
 def _config_of(arguments: Sequence[str]) -> Path | None:

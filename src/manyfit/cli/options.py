@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
+import types
+import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,85 +14,104 @@ import tyro
 from manyfit.errors import ConfigError, nearest
 
 
+def _arg(metavar: str, default: str = "", short: str | None = None) -> Any:
+    """How an option is shown: what to give it, and what it is when left open."""
+    hint = f"(default: {default})" if default else ""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=hint, aliases=(short,) if short else None)
+
+
+def _place(metavar: str) -> Any:
+    """How an argument without a flag is shown."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint="")
+
+
+_Switch = tyro.conf.FlagCreatePairsOff
+
+
 @dataclass
 class Fit:
     """Train a tuned, cross-validated model on a table or a set of images.
 
-    Every trial x seed x fold is one network; all of them train together in one
-    compiled program. The score comes with its 95 % interval, and the chosen
-    trial's networks predict together.
+    Every trial x seed x fold is one network; all of them train together in
+    one compiled program. The score comes with its 95 % interval, and the
+    chosen trial's networks predict together.
 
-        manyfit fit adult.csv --target income
-        manyfit fit images/ --target folder
-        manyfit fit adult.csv --target income --trials 32 --seeds 3 --learning-rate 1e-4:1e-2
+    Examples:
+      manyfit fit adult.csv --target income
+      manyfit fit adult.csv --target income --trials 32 --seeds 3
+      manyfit fit rent.parquet --target price --time month --folds 4
+      manyfit fit images/ --target folder --size 64
+      manyfit fit --config adult.yaml --epochs 50
+
+    Ctrl-C stops cleanly; manyfit resume goes on from there.
     """
 
-    data: Annotated[Path | None, tyro.conf.Positional] = None
+    data: Annotated[Path | None, tyro.conf.Positional, _place("DATA")] = None
     """A table (CSV, TSV, Parquet, also .gz), a folder of images by class, .npz, or IDX files."""
-    target: str | None = None
+    target: Annotated[str | None, _arg("COLUMN")] = None
     """The column to predict; 'folder' where each class has a folder of images."""
-    out: Path | None = None
-    """The run folder; runs/<name of the data> where not given."""
-    config: Path | None = None
+    out: Annotated[Path | None, _arg("FOLDER", "runs/<name of the data>", "-o")] = None
+    """The run folder."""
+    config: Annotated[Path | None, _arg("FILE")] = None
     """A YAML file with these options; what is given on the command line wins."""
-    test: Path | None = None
+    test: Annotated[Path | None, _arg("DATA")] = None
     """Labelled data that is kept apart: scored once, at the end, by the chosen model."""
 
     task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     """What to learn; 'auto' looks at the target."""
-    metric: str | None = None
+    metric: Annotated[str | None, _arg("NAME")] = None
     """The score to report first (accuracy, auroc, log_loss, f1, rmse, mae, r2 …)."""
-    group: str | None = None
+    group: Annotated[str | None, _arg("COLUMN")] = None
     """A column whose equal values stay together: all in training or all in testing."""
-    time: str | None = None
+    time: Annotated[str | None, _arg("COLUMN")] = None
     """A column to split by: every fold is tested on what came after its training rows."""
-    weight: str | None = None
+    weight: Annotated[str | None, _arg("COLUMN")] = None
     """A column of row weights."""
-    drop: tuple[str, ...] = ()
+    drop: Annotated[tuple[str, ...], _arg("COLUMN ...")] = ()
     """Columns to leave out."""
-    kinds: tuple[str, ...] = ()
-    """Column kinds to set, as NAME=KIND (number, category, boolean, date)."""
+    kinds: Annotated[tuple[str, ...], _arg("NAME=KIND ...")] = ()
+    """Column kinds to set (number, category, boolean, date, ignored)."""
     missing_target: Literal["refuse", "drop"] = "refuse"
     """What to do with rows whose target is missing."""
     balance: bool = False
     """Weigh every class the same, however rare."""
     header: bool = True
     """Whether the table's first line names its columns."""
-    size: int | None = None
+    size: Annotated[int | None, _arg("PIXELS")] = None
     """Images: resize to this many pixels a side."""
 
     model: Literal["auto", "mlp", "cnn"] = "auto"
     """The network; 'auto' takes an MLP for tables and a small CNN for images."""
-    hidden: tuple[int, ...] | None = None
+    hidden: Annotated[tuple[int, ...] | None, _arg("WIDTH ...")] = None
     """Widths of the hidden layers."""
     embedding: Literal["auto", "none", "piecewise", "periodic"] = "auto"
     """How an MLP takes in numbers."""
     scaling: Literal["quantile", "standard", "robust", "none"] = "quantile"
     """How numbers are scaled, learned from each fold's training rows."""
-    learning_rate: str | None = None
-    """A value, or LOW:HIGH to search."""
-    weight_decay: str | None = None
-    """A value, or LOW:HIGH to search."""
-    dropout: str | None = None
-    """A value, or LOW:HIGH to search."""
+    learning_rate: Annotated[str | None, _arg("VALUE|LOW:HIGH", "tables 3e-4:1e-2, images 1e-3")] = None
+    """A value, or a range to search."""
+    weight_decay: Annotated[str | None, _arg("VALUE|LOW:HIGH", "tables 1e-4:0.3, images 1e-2")] = None
+    """A value, or a range to search."""
+    dropout: Annotated[str | None, _arg("VALUE|LOW:HIGH", "tables 0:0.5, images 0.3")] = None
+    """A value, or a range to search."""
 
-    trials: int | None = None
+    trials: Annotated[int | None, _arg("N", "16 where a range is searched in a table, else 1")] = None
     """Settings of the hyper-parameters to try."""
-    seeds: int | None = None
+    seeds: Annotated[int | None, _arg("N", "1")] = None
     """Networks for each trial and fold."""
-    folds: int = 5
+    folds: Annotated[int, _arg("N", "5")] = 5
     """Parts of the cross-validation; 1 is a single hold-out."""
-    epochs: int | None = None
+    epochs: Annotated[int | None, _arg("N", "tables 100, images 15")] = None
     """The most passes over the training rows."""
-    patience: int | None = None
+    patience: Annotated[int | None, _arg("N", "tables 12, images 5")] = None
     """Epochs without a better validation loss before a network stops; 0 never stops early."""
-    batch_size: int | None = None
+    batch_size: Annotated[int | None, _arg("ROWS", "32 to 512 by the number of rows")] = None
     """Rows in a step."""
-    validation: float = 0.2
+    validation: Annotated[float, _arg("SHARE", "0.2")] = 0.2
     """The share of each fold's training rows that decides when to stop and which trial to choose."""
-    seed: int = 0
+    seed: Annotated[int, _arg("N", "0")] = 0
     """Where all randomness derives from."""
-    checkpoint_seconds: float = 15.0
+    checkpoint_seconds: Annotated[float, _arg("SECONDS", "15")] = 15.0
     """Time between two checkpoints."""
     json: bool = False
     """Print the summary as JSON on standard output."""
@@ -103,33 +123,19 @@ class Fit:
         return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
 
     @classmethod
-    def of(cls, content: dict[str, Any], source: str) -> Fit:
+    def of(cls, content: Any, source: str) -> Fit:
         """The options of a mapping; raises ``ConfigError`` that names what is unknown or of a wrong type."""
         if not isinstance(content, dict):
-            raise ConfigError(f"{source}: expected 'option: value' lines, found a {type(content).__name__}")
-        fields = {f.name: f for f in dataclasses.fields(cls)}
+            raise ConfigError(f"{source}: expected lines of 'option: value', found a {_kind_of(content)}")
+        hints = typing.get_type_hints(cls)
         values = {}
         for key, value in content.items():
             name = str(key).replace("-", "_")
-            if name not in fields:
-                raise ConfigError(f"{source}: unknown option {key!r}; {nearest(name, fields)}")
-            values[name] = _typed(name, value, str(fields[name].type), source)
+            if name not in hints:
+                raise ConfigError(f"{source}: unknown option {key!r}; {nearest(name, hints)}")
+            if value is not None:
+                values[name] = _typed(name, value, hints[name], source)
         return cls(**values)
-
-
-def read_config(path: Path) -> Fit:
-    """The options of a YAML file."""
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: there is no such config file") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
-    return Fit.of(content or {}, str(path))
 
 
 def _plain(value: Any) -> Any:
@@ -138,92 +144,95 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _typed(name: str, value: Any, kind: str, source: str) -> Any:
-    """``value`` as the option's type."""
+def _kind_of(value: Any) -> str:
+    return {"list": "list", "str": "single text"}.get(type(value).__name__, type(value).__name__)
+
+
+def _typed(name: str, value: Any, hint: Any, source: str) -> Any:
+    """``value``, plain or as text, as the option's type."""
 
     def wrong(wanted: str) -> ConfigError:
         return ConfigError(f"{source}: {name} is {value!r}; give {wanted}")
 
-    if value is None:
-        return field_default(name)
-    if kind.startswith("Literal"):
-        options = [part.strip().strip("\"'") for part in kind[len("Literal[") : -1].split(",")]
-        if value not in options:
-            close = difflib.get_close_matches(str(value), options, 1)
-            hint = f"did you mean {close[0]!r}?" if close else "one of " + ", ".join(options)
-            raise ConfigError(f"{source}: {name} is {value!r}; {hint}")
+    if isinstance(hint, types.UnionType):  # X | None
+        hint = next(kind for kind in typing.get_args(hint) if kind is not type(None))
+    if typing.get_origin(hint) is Literal:
+        if value not in typing.get_args(hint):
+            raise ConfigError(f"{source}: {name} is {value!r}; {nearest(str(value), typing.get_args(hint))}")
         return value
-    if kind.startswith("bool"):
-        if not isinstance(value, bool):
-            raise wrong("true or false")
-        return value
-    if kind.startswith("int"):
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise wrong("a whole number")
-        return value
-    if kind.startswith("float"):
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise wrong("a number")
-        return float(value)
-    if kind.startswith("tuple[int"):
-        items = value if isinstance(value, list) else [value]
-        if any(isinstance(i, bool) or not isinstance(i, int) for i in items):
-            raise wrong("a list of whole numbers")
-        return tuple(items)
-    if kind.startswith("tuple[str"):
-        return tuple(str(i) for i in (value if isinstance(value, list) else [value]))
+    if typing.get_origin(hint) is tuple:
+        kind = typing.get_args(hint)[0]
+        items = value if isinstance(value, (list, tuple)) else [value]
+        return tuple(_typed(name, item, kind, source) for item in items)
     if isinstance(value, (list, dict)):
         raise wrong("one value")
-    return Path(str(value)) if "Path" in kind else str(value)
-
-
-def field_default(name: str) -> Any:
-    """The default of an option."""
-    return next(f for f in dataclasses.fields(Fit) if f.name == name).default
+    if hint is bool:
+        answer = {"true": True, "false": False}.get(str(value).lower())
+        if answer is None:
+            raise wrong("true or false")
+        return answer
+    if hint in (int, float):
+        try:
+            if isinstance(value, bool):
+                raise ValueError
+            return hint(str(value))
+        except ValueError:
+            raise wrong("a whole number" if hint is int else "a number") from None
+    return hint(str(value))
 
 
 @dataclass
 class Predict:
-    """Predict new rows with the model of a run; the networks of the chosen trial predict together.
+    """Predict new rows with the model of a run.
 
-    manyfit predict runs/adult new.csv --out scored.csv
+    The networks of the chosen trial predict together; the last column says
+    how far they agree.
+
+    Examples:
+      manyfit predict runs/adult new.csv
+      manyfit predict runs/adult new.csv -o scored.parquet
     """
 
-    run: Annotated[Path, tyro.conf.Positional]
+    run: Annotated[Path, tyro.conf.Positional, _place("RUN")]
     """A run folder."""
-    data: Annotated[Path, tyro.conf.Positional]
+    data: Annotated[Path, tyro.conf.Positional, _place("DATA")]
     """Rows like those it was trained on; the target may be missing, columns in any order."""
-    out: Path | None = None
-    """A CSV file for the predictions; standard output where not given."""
+    out: Annotated[Path | None, _arg("FILE", "CSV on standard output", "-o")] = None
+    """A file for the predictions: .csv, .tsv or .parquet."""
 
 
 @dataclass
 class Evaluate:
     """Score the model of a run on labelled rows that it has not seen.
 
-    manyfit evaluate runs/adult adult-test.csv
+    Examples:
+      manyfit evaluate runs/adult adult-test.csv
+      manyfit evaluate runs/adult adult-test.csv --json
     """
 
-    run: Annotated[Path, tyro.conf.Positional]
+    run: Annotated[Path, tyro.conf.Positional, _place("RUN")]
     """A run folder."""
-    data: Annotated[Path, tyro.conf.Positional]
+    data: Annotated[Path, tyro.conf.Positional, _place("DATA")]
     """Labelled rows."""
-    json: bool = False
+    json: Annotated[bool, _Switch] = False
     """Print JSON."""
 
 
 @dataclass
 class Resume:
-    """Go on with a run that was stopped or killed; the result is that of a run that never stopped.
+    """Go on with a run that was stopped or killed.
 
-    manyfit resume runs/adult
+    The result is that of a run that never stopped.
+
+    Examples:
+      manyfit resume runs/adult
     """
 
-    run: Annotated[Path, tyro.conf.Positional]
+    run: Annotated[Path, tyro.conf.Positional, _place("RUN")]
     """A run folder."""
-    json: bool = False
+    json: Annotated[bool, _Switch] = False
     """Print the summary as JSON on standard output."""
-    quiet: bool = False
+    quiet: Annotated[bool, _Switch] = False
     """Print no progress."""
 
 
@@ -231,10 +240,11 @@ class Resume:
 class Report:
     """Write the report of a run anew, from its files.
 
-    manyfit report runs/adult
+    Examples:
+      manyfit report runs/adult
     """
 
-    run: Annotated[Path, tyro.conf.Positional]
+    run: Annotated[Path, tyro.conf.Positional, _place("RUN")]
     """A run folder."""
 
 
@@ -242,32 +252,54 @@ class Report:
 class Compare:
     """Set runs side by side.
 
-    manyfit compare runs/a runs/b
+    A line each in the terminal; with --out also a page with the differences
+    paired fold by fold.
+
+    Examples:
+      manyfit compare runs/a runs/b
+      manyfit compare runs/a runs/b -o compared.html
     """
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Run folders."""
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, _place("RUN RUN ...")] = ()
+    """Run folders, two or more."""
+    out: Annotated[Path | None, _arg("FILE", short="-o")] = None
+    """An HTML file for the comparison."""
 
 
 @dataclass
 class Inspect:
-    """Look at data before training (column kinds, missing values, the task), or at a run's model.
+    """Look at data before training, or at a run's model.
 
-    manyfit inspect adult.csv --target income
-    manyfit inspect runs/adult
+    Of data: the task, the column kinds, missing values and warnings. Of a
+    run: its networks and their arrays.
+
+    Examples:
+      manyfit inspect adult.csv --target income
+      manyfit inspect runs/adult
     """
 
-    path: Annotated[Path, tyro.conf.Positional]
+    path: Annotated[Path, tyro.conf.Positional, _place("DATA|RUN")]
     """A table, images, or a run folder."""
-    target: str | None = None
+    target: Annotated[str | None, _arg("COLUMN")] = None
     """The column to predict."""
-    json: bool = False
+    header: bool = True
+    """Whether the table's first line names its columns."""
+    size: Annotated[int | None, _arg("PIXELS")] = None
+    """Images: resize to this many pixels a side."""
+    json: Annotated[bool, _Switch] = False
     """Print JSON."""
 
 
 @dataclass
 class Demo:
-    """The main job on real data that comes inside scikit-learn: handwritten digits, 8 trials x 3 seeds x 5 folds."""
+    """The main job on real data that comes inside scikit-learn.
 
-    out: Path = field(default_factory=lambda: Path("runs/demo"))
+    Handwritten digits: 8 trials x 3 seeds x 5 folds, 120 networks at once.
+
+    Examples:
+      manyfit demo
+      manyfit demo --out runs/digits
+    """
+
+    out: Annotated[Path, _arg("FOLDER", "runs/demo", "-o")] = field(default_factory=lambda: Path("runs/demo"))
     """The run folder; an earlier demo there is replaced."""

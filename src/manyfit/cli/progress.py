@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
+from typing import Any
 
 from manyfit.experiment.experiment import Status
 
@@ -18,7 +19,7 @@ class Watcher:
         self._quiet = quiet
         self._live = sys.stderr.isatty() and not quiet
         self._last = 0.0
-        self._progress = None
+        self._progress: Any = None
 
     def __enter__(self) -> Watcher:
         if self._live:
@@ -70,8 +71,10 @@ def describe(status: Status) -> str:
             f"best {status.metric} {status.best_score:.4g} ± {status.best_spread or 0:.2g} (trial {status.best_trial})"
         )
     if status.elapsed > 0:
-        parts.append(f"{status.epochs / status.elapsed:.0f} network epochs/s")
-    if status.remaining is not None and status.done < status.members:
+        parts.append(f"{status.epochs / status.elapsed:.3g} network epochs/s")
+    # the first chunk's time is mostly the compiler's
+    telling = status.epochs > 0.02 * status.epochs_expected
+    if telling and status.remaining is not None and status.done < status.members:
         parts.append(f"about {clock(status.remaining)} left")
     return ", ".join(parts)
 

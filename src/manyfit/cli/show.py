@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ def data(task: Task, say: Callable[[str], None]) -> None:
         f" ({', '.join(task.classes[:8])}{', …' if len(task.classes) > 8 else ''})" if task.classes else ""
     )
     say(f"{about['source']}: {task.rows} rows, {task.kind} target {task.target!r}{classes}")
+    if "summary" in about:
+        say(f"  {about['summary']}")
     columns = about.get("columns", [])
     kinds: dict[str, list[str]] = {}
     for column in columns:
@@ -42,12 +45,14 @@ def data(task: Task, say: Callable[[str], None]) -> None:
 def result(found: Result, test: Mapping[str, float] | None, page: Path) -> None:
     """The leaderboard, the chosen trial's scores and where to read on."""
     console = Console(highlight=False)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("")
-    for name in ("trial", found.metric, "95 % interval", "p", "networks"):
+    tested = any(trial.p_value is not None for trial in found.trials)
+    for name in ("trial", found.metric, "95 % interval", *(["p"] if tested else []), "networks"):
         table.add_column(name, justify="right", no_wrap=True)
-    for name in found.searched:
-        table.add_column(short_name(name), justify="right")
+    for name in found.searched:  # the name may take several lines, the values may not
+        words = short_name(name).split("_")
+        table.add_column(" ".join(words), justify="right", min_width=max(6, *map(len, words)))
     for trial in found.trials[:MOST_TRIALS]:
         chosen = trial.trial == found.chosen
         dead = f" ({trial.diverged} diverged)" if trial.diverged else ""
@@ -56,9 +61,9 @@ def result(found: Result, test: Mapping[str, float] | None, page: Path) -> None:
             str(trial.trial),
             number(trial.score.mean),
             f"{number(trial.score.low)} – {number(trial.score.high)}",
-            "" if trial.p_value is None else f"{trial.p_value:.3f}",
+            *(["" if trial.p_value is None else f"{trial.p_value:.3f}"] if tested else []),
             f"{trial.members}{dead}",
-            *(number(trial.hyper[name]) for name in found.searched),
+            *(_short(trial.hyper[name]) for name in found.searched),
             style="bold" if chosen else None,
         )
     console.print(table)
@@ -68,7 +73,8 @@ def result(found: Result, test: Mapping[str, float] | None, page: Path) -> None:
         console.print(f"Nothing chosen: {found.why}.")
     else:
         console.print(f"Chosen: trial {found.chosen}, {found.why}.")
-        console.print("(p: corrected paired test of a trial's folds against the chosen trial's)")
+        if tested:
+            console.print("(p: corrected paired test of a trial's folds against the chosen trial's)")
         line = ", ".join(
             f"{name} {number(s.mean)} [{number(s.low)}, {number(s.high)}]" for name, s in found.scores.items()
         )
@@ -81,6 +87,45 @@ def result(found: Result, test: Mapping[str, float] | None, page: Path) -> None:
         f"(training {clock_fine(times.get('train', 0))}, compiling {clock_fine(times.get('compile', 0))})"
     )
     console.print(f"Report: {page}")
+
+
+def compare(paths: Sequence[Path]) -> None:
+    """Runs side by side, a line each; a note where they cannot be compared."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("run", overflow="fold", min_width=12)
+    for name in ("score", "mean", "95 % interval", "networks", "time"):
+        table.add_column(name, justify="left" if name == "score" else "right", no_wrap=True)
+    asked = []
+    for path in paths:
+        folder = RunFolder(path)
+        about = folder.read_experiment()
+        found = folder.read_json("summary.json")
+        asked.append(about)
+        metric = about["task"]["metric"]
+        score = found["scores"].get(metric) or {}
+        mean, low, high = (math.nan if score.get(k) is None else score[k] for k in ("mean", "low", "high"))
+        table.add_row(
+            str(path),
+            metric,
+            number(mean),
+            f"{number(low)} – {number(high)}",
+            str(found["members"]) + (" (unfinished)" if found["interrupted"] else ""),
+            clock_fine(found["timing"].get("total", 0)),
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    for what, values in (
+        ("data", {a["data"].get("fingerprint") for a in asked}),
+        ("targets", {a["task"].get("target") for a in asked}),
+        ("scores", {a["task"].get("metric") for a in asked}),
+    ):
+        if len(values) > 1:
+            console.print(f"Not comparable as they stand: the runs are of different {what}.")
+
+
+def _short(value: Any) -> str:
+    """Three significant digits, so that many columns find room."""
+    return f"{value:.3g}" if isinstance(value, float) else number(value)
 
 
 def clock_fine(seconds: float) -> str:
@@ -121,7 +166,7 @@ def run(path: Path, as_json: bool) -> None:
         f"{path}: {task['kind']} target {task['target']!r}, "
         f"{predictor.members} networks of {count:,} parameters each"
     )
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("array", "shape", "parameters"):
         table.add_column(name, justify="left" if name == "array" else "right")
     for name, shape in arrays.items():

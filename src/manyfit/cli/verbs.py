@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
 import shutil
 import signal
@@ -16,9 +15,9 @@ import numpy as np
 
 from manyfit.cli import show
 from manyfit.cli.options import Compare, Demo, Evaluate, Fit, Inspect, Predict, Report, Resume
+from manyfit.cli.output import check_ending, image_files, write_page, write_table
 from manyfit.cli.progress import Watcher
 from manyfit.engine import RunFolder
-from manyfit.engine.checkpoint import write_file
 from manyfit.errors import ConfigError, DataError, RunError
 from manyfit.experiment.files import summary_of
 from manyfit.experiment.predictor import Predictor
@@ -48,13 +47,29 @@ def fit(options: Fit) -> int:
 
 def resume(options: Resume) -> int:
     """``manyfit resume``."""
-    asked = RunFolder(options.run).read_experiment().get("options")
+    folder = RunFolder(options.run)
+    about = folder.read_experiment()
+    if (folder / "summary.json").is_file() and not (summary := folder.read_json("summary.json"))[
+        "interrupted"
+    ]:
+        _to_stderr(
+            f"{options.run} is finished: nothing is left to do (manyfit report {options.run} shows it)"
+        )
+        if options.json:
+            print(json.dumps(summary, indent=1))
+        return 0
+    asked = about.get("options")
     if asked is None:
         raise RunError(
             f"{options.run} was begun from Python, and its data are not on disk: resume it there, "
             "experiment.run(folder, resume=True)"
         )
-    again = Fit.of({k: v for k, v in asked.items() if v is not None}, str(options.run / "experiment.json"))
+    again = Fit.of(asked, str(folder / "experiment.json"))
+    if again.data is not None and not again.data.exists():
+        raise DataError(
+            f"{options.run} was begun on {again.data}, which is not here: resume in the folder "
+            "where it was begun, or put the data back"
+        )
     again.json, again.quiet = options.json, options.quiet
     return _train(again, options.run, resume=True)
 
@@ -63,17 +78,15 @@ def _train(options: Fit, out: Path, *, resume: bool) -> int:
     say = (lambda text: None) if options.quiet or options.json else _to_stderr
     task = read_task(options)
     experiment = experiment_for(task, options.asked())
-    held_out = None
-    if options.test is not None:
-        held_out = options.test
-        assert task.encoder is not None
-        task.encoder.encode_target(held_out)  # refused now rather than after training
+    if options.test is not None and task.encoder is not None:  # refused now rather than after training
+        task.encoder.encode_target(options.test)
+        task.encoder.encode(options.test)
     show.data(task, say)
     with Watcher(options.quiet or options.json) as watcher, _interrupts(say) as stop:
         result = experiment.run(
             out, resume=resume, progress=watcher, stop=stop, save_every=options.checkpoint_seconds
         )
-    return _finish(result, out, options.json, say, held_out)
+    return _finish(result, out, options.json, say, options.test)
 
 
 def _finish(result: Result, out: Path, as_json: bool, say: Callable[[str], None], test: Path | None) -> int:
@@ -101,32 +114,24 @@ def _finish(result: Result, out: Path, as_json: bool, say: Callable[[str], None]
 
 def predict(options: Predict) -> int:
     """``manyfit predict``."""
+    if options.out is not None:
+        check_ending(options.out)
     predictor = Predictor.load(options.run)
     found = predictor.prediction(options.data)
+    columns: dict[str, Any] = {}
+    files = image_files(predictor, options.data)
+    if files:
+        columns["file"] = files
     if predictor.classes:
         assert found.labels is not None
-        head = ["prediction", *(f"p({c})" for c in predictor.classes), "spread"]
-        spread = found.spread[np.arange(len(found.labels)), found.output.argmax(axis=1)]
-        rows = (
-            [label, *(f"{p:.6g}" for p in some), f"{s:.6g}"]
-            for label, some, s in zip(found.labels, found.output, spread)
-        )
+        columns["prediction"] = found.labels
+        columns |= {f"p({c})": found.output[:, i] for i, c in enumerate(predictor.classes)}
+        columns["spread"] = found.spread[np.arange(len(found.labels)), found.output.argmax(axis=1)]
     else:
-        head = ["prediction", "spread"]
-        rows = ([f"{v:.9g}", f"{s:.6g}"] for v, s in zip(found.output, found.spread))
-    if options.out is None:
-        _write_csv(sys.stdout, head, rows)
-        return 0
-    import io
-
-    buffer = io.StringIO()
-    _write_csv(buffer, head, rows)
-    try:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"{options.out.parent}: cannot be made ({error.strerror})") from error
-    write_file(options.out, buffer.getvalue().encode())
-    _to_stderr(f"{len(found.output)} rows predicted by {predictor.members} networks: {options.out}")
+        columns |= {"prediction": found.output, "spread": found.spread}
+    write_table(columns, options.out)
+    if options.out is not None:
+        _to_stderr(f"{len(found.output)} rows predicted by {predictor.members} networks: {options.out}")
     return 0
 
 
@@ -153,11 +158,14 @@ def report_(options: Report) -> int:
 
 def compare(options: Compare) -> int:
     """``manyfit compare``."""
-    from manyfit import report
-
     if len(options.runs) < 2:
         raise ConfigError("comparing needs at least two runs: manyfit compare runs/a runs/b")
-    print(report.compare_runs(list(options.runs)))
+    show.compare(options.runs)
+    if options.out is not None:
+        from manyfit import report
+
+        write_page(options.out, report.compare_runs(list(options.runs)))
+        print(f"Report: {options.out}")
     return 0
 
 
@@ -166,9 +174,7 @@ def inspect(options: Inspect) -> int:
     if (options.path / "experiment.json").is_file():
         show.run(options.path, options.json)
         return 0
-    if options.target is None and options.path.is_file():
-        raise DataError(f"{options.path}: say which column to predict with --target")
-    task = read_task(Fit(data=options.path, target=options.target))
+    task = read_task(Fit(data=options.path, target=options.target, header=options.header, size=options.size))
     if options.json:
         print(json.dumps(dict(task.about) | {"task": task.kind, "classes": list(task.classes)}, indent=1))
     else:
@@ -180,8 +186,12 @@ def demo(options: Demo) -> int:
     """``manyfit demo``."""
     from manyfit.cli.demo import write_digits
 
-    if RunFolder(options.out).exists():
-        shutil.rmtree(options.out)
+    folder = RunFolder(options.out)
+    if folder.exists():
+        if folder.read_experiment()["data"].get("source") != str(options.out / "digits.csv"):
+            raise RunError(f"{options.out} holds a run that is no demo: name another folder with --out")
+        with folder:  # not while it is being trained
+            shutil.rmtree(options.out)
     options.out.mkdir(parents=True, exist_ok=True)
     table = write_digits(options.out / "digits.csv")
     _to_stderr(
@@ -221,12 +231,6 @@ def _interrupts(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
         yield lambda: asked
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _write_csv(file: Any, head: list[str], rows: Any) -> None:
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
 
 
 def _stem(path: Path) -> str:

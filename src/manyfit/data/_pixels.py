@@ -64,7 +64,7 @@ def common_size(paths: Sequence[Path], sizes: Sequence[tuple[int, int]]) -> tupl
         raise DataError(
             f"the images have {len(counts)} different sizes: {shown}{', ...' if len(counts) > 4 else ''}, "
             f"such as {odd} with {counts[-1][0][0]}x{counts[-1][0][1]} (height x width); "
-            f"give size, such as size=({height}, {width}), to resize them all"
+            f"give size, such as size=({height}, {width}) (--size {max(height, width)}), to resize them all"
         )
     return height, width
 
@@ -139,8 +139,13 @@ def resize_all(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return result
 
 
-def read_npz(path: Path, part: str | None) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Images and labels of a part, the labels of all parts, and the parts (as ``x_train``, ``y_train``)."""
+def read_npz(
+    path: Path, part: str | None, *, labels: bool = True
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Images and labels of a part, the labels of all parts, and the parts (as ``x_train``, ``y_train``).
+
+    With ``labels=False`` there need be none, and none are given.
+    """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name.lower(): archive[name] for name in archive.files}
@@ -156,19 +161,21 @@ def read_npz(path: Path, part: str | None) -> tuple[np.ndarray, np.ndarray, np.n
         raise DataError(f"{path} has no part {part!r}: its arrays are {', '.join(arrays) or 'none'}")
     chosen = part or (parts[0] if parts else "")
     x, y = _named(arrays, "x", chosen), _named(arrays, "y", chosen)
+    if x is not None and not labels:
+        return arrays[x], np.empty(0), np.empty(0), parts
     if x is None or y is None:
         raise DataError(
             f"{path}: expected an array of images named x or images and one of labels named y or labels, "
             f"found {', '.join(arrays) or 'none'}"
         )
-    images, labels = arrays[x], arrays[y]
-    labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    if labels.ndim != 1 or images.ndim < 3 or len(labels) != len(images):
+    images, marks = arrays[x], arrays[y]
+    marks = marks[:, 0] if marks.ndim == 2 and marks.shape[1] == 1 else marks
+    if marks.ndim != 1 or images.ndim < 3 or len(marks) != len(images):
         raise DataError(
-            f"{path}: {x} has shape {images.shape} and {y} {labels.shape}: give one label an image"
+            f"{path}: {x} has shape {images.shape} and {y} {marks.shape}: give one label an image"
         )
     names = [name for each in parts or ("",) if (name := _named(arrays, "y", each))]
-    return images, labels, np.concatenate([arrays[name].ravel() for name in names]), parts
+    return images, marks, np.concatenate([arrays[name].ravel() for name in names]), parts
 
 
 def _named(arrays: dict[str, np.ndarray], kind: str, part: str) -> str | None:

@@ -60,22 +60,9 @@ def read_idx_pair(source: Path, part: str | None = None) -> tuple[np.ndarray, np
     In a folder ``part`` is ``"train"`` (the default) or ``"test"`` (``t10k``). Raises
     ``DataError`` for a file that is missing, of another rank, or of another count than its partner.
     """
-    if source.is_dir():
-        pairs = find_idx(source)
-        chosen = part or ("train" if "train" in pairs else next(iter(pairs)))
-        if chosen not in pairs:
-            raise DataError(f"{source} has no {chosen!r} part: found {', '.join(pairs)}")
-        images_path, parts = pairs[chosen], tuple(pairs)
-    else:
-        images_path, parts = source, (_part_of(source),)
-        if "label" in source.name.lower():
-            raise DataError(f"{source} holds labels: give the file of images, or their folder")
-        if part not in (None, *parts):
-            raise DataError(f"{source} is the {parts[0]!r} part: give the folder to read part={part!r}")
+    images_path, parts = _images_of(source, part)
     labels_path = _partner(images_path)
-    images, labels = read_idx(images_path), read_idx(labels_path)
-    if images.ndim != 3:
-        raise DataError(f"{images_path} holds an array of {images.ndim} dimensions, images have 3")
+    images, labels = _images(images_path), read_idx(labels_path)
     if labels.ndim != 1:
         raise DataError(f"{labels_path} holds an array of {labels.ndim} dimensions, labels have 1")
     if len(images) != len(labels):
@@ -84,6 +71,34 @@ def read_idx_pair(source: Path, part: str | None = None) -> tuple[np.ndarray, np
             "they do not belong together"
         )
     return images, labels, parts
+
+
+def read_idx_images(source: Path) -> np.ndarray:
+    """The images alone ``(N, H, W)``, of a folder's training part or of a file; no labels are needed."""
+    return _images(_images_of(source, None)[0])
+
+
+def _images(path: Path) -> np.ndarray:
+    images = read_idx(path)
+    if images.ndim != 3:
+        raise DataError(f"{path} holds an array of {images.ndim} dimensions, images have 3")
+    return images
+
+
+def _images_of(source: Path, part: str | None) -> tuple[Path, tuple[str, ...]]:
+    """The file of images, and the parts that there are."""
+    if source.is_dir():
+        pairs = find_idx(source)
+        chosen = part or ("train" if "train" in pairs else next(iter(pairs)))
+        if chosen not in pairs:
+            raise DataError(f"{source} has no {chosen!r} part: found {', '.join(pairs)}")
+        return pairs[chosen], tuple(pairs)
+    parts = (_part_of(source),)
+    if "label" in source.name.lower():
+        raise DataError(f"{source} holds labels: give the file of images, or their folder")
+    if part not in (None, *parts):
+        raise DataError(f"{source} is the {parts[0]!r} part: give the folder to read part={part!r}")
+    return source, parts
 
 
 def find_idx(folder: Path) -> dict[str, Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -25,7 +26,7 @@ from manyfit.data._pixels import (
     resize_all,
     to_channels,
 )
-from manyfit.data.idx import find_idx, idx_labels, is_idx, read_idx_pair
+from manyfit.data.idx import find_idx, idx_labels, is_idx, read_idx_images, read_idx_pair
 from manyfit.errors import ConfigError, DataError, nearest
 
 _PARTS = {
@@ -47,6 +48,8 @@ class ImageSchema:
     classes: tuple[str, ...] = ()
     resize: bool = False
     """Whether images of another size are resized, as those of the training were."""
+    target: str | None = None
+    """The column of labels, where the images were listed in a table."""
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of JSON types."""
@@ -57,24 +60,34 @@ class ImageSchema:
         """The schema that ``to_json`` wrote. Raises ``DataError`` for a record of another kind."""
         try:
             values = {name: int(record[name]) for name in ("height", "width", "channels")}
-            return cls(**values, classes=tuple(map(str, record["classes"])), resize=bool(record["resize"]))
+            target = record.get("target")
+            return cls(
+                **values,
+                classes=tuple(map(str, record["classes"])),
+                resize=bool(record["resize"]),
+                target=None if target is None else str(target),
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"this is no schema of images: {error!r}") from error
 
     def encode(self, source: str | Path | Sequence[str | Path] | np.ndarray) -> dict[str, np.ndarray]:
         """``{"pixels": uint8 (n, height, width, channels)}`` of a folder, file, list of paths or array.
 
-        A folder's images come in the order of ``image_paths``. Raises
-        ``DataError`` as ``read`` does, and for a size that the model was not trained on.
+        A file is an image, a table of paths, an ``.npz`` or IDX. A folder's images
+        come in the order of ``image_paths``. Raises ``DataError`` as ``read`` does,
+        and for a size that the model was not trained on.
         """
         size = (self.height, self.width)
-        if isinstance(source, np.ndarray):
-            pixels = array_pixels(source, "the array", [])
+        arrays = source if isinstance(source, np.ndarray) else _arrays_of(source)
+        if arrays is not None:
+            what = "the array" if isinstance(source, np.ndarray) else str(source)
+            pixels = array_pixels(arrays, what, [])
             if pixels.shape[1:3] != size:
                 if not self.resize:
-                    raise DataError(self._wrong_size(pixels.shape[1:3], "the images"))
+                    raise DataError(self._wrong_size(pixels.shape[1:3], what))
                 pixels = resize_all(pixels, size)
             return {"pixels": to_channels(pixels, self.channels)}
+        assert not isinstance(source, np.ndarray)
         paths = image_paths(source)
         for path in paths:
             found, _ = header(path)
@@ -82,10 +95,29 @@ class ImageSchema:
                 raise DataError(self._wrong_size(found, str(path)))
         return {"pixels": decode(paths, size, self.channels, [])}
 
+    def encode_target(self, source: str | Path) -> np.ndarray:
+        """The labels of the images that ``encode`` gives, in its order: int32 class indices, or float32 values.
+
+        Raises ``DataError`` for images without a label, or of a class that training did not know.
+        """
+        path = Path(source)
+        labels: Any
+        if not path.exists():
+            raise DataError(f"{path} does not exist")
+        if _is_idx_source(path):
+            labels = read_idx_pair(path)[1]
+        elif path.suffix.lower() == ".npz":
+            labels = read_npz(path, None)[1]
+        elif _is_table(path):
+            labels = _table(path, self.target or "label")[1]
+        else:
+            labels = [_class_of(file, path) for file in image_paths(path)]
+        return _target(labels, str(path), self.classes, numbers=True)[0]
+
     def _wrong_size(self, size: Sequence[int], what: str) -> str:
         return (
             f"{what}: {size[0]}x{size[1]} pixels, the model was trained on {self.height}x{self.width}: resize "
-            "them, or train with size= so that every image is resized"
+            "them, or train with size= (--size), so that every image is resized"
         )
 
 
@@ -105,6 +137,9 @@ class Images:
     parts: tuple[str, ...] = ()
     """The official parts that the source holds; ``read(source, part="test")`` reads another."""
     resized: bool = False
+    source: str = "the images"
+    label: str | None = None
+    """The column of labels, where a table lists the images."""
     fingerprint: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -120,7 +155,7 @@ class Images:
     def schema(self) -> ImageSchema:
         """What the images of a prediction must look like."""
         height, width, channels = self.pixels.shape[1:]
-        return ImageSchema(height, width, channels, self.classes, self.resized)
+        return ImageSchema(height, width, channels, self.classes, self.resized, self.label)
 
     def summary(self) -> str:
         """One line: how many images, their size, the classes and their counts."""
@@ -170,10 +205,10 @@ def read(
         raise ConfigError(f"part={part!r}: give 'train' or 'test'")
     if not path.exists():
         raise DataError(f"{path} does not exist")
-    table = path.is_file() and path.name.lower().endswith((".csv", ".tsv"))
+    table = _is_table(path)
     if target is not None and not table and (path.is_file() or target != "folder"):
         raise ConfigError(f"target={target!r} names a column of a table; {path} is none: leave it out")
-    if (path.is_dir() and find_idx(path)) or (path.is_file() and is_idx(path)):
+    if _is_idx_source(path):
         images, labels, parts = read_idx_pair(path, part)
         known = [str(label) for label in idx_labels(path)] if classes is None else classes
         return _arrays(path, images, labels, known, (part or parts[0], parts), shape, channels)
@@ -195,6 +230,8 @@ def read(
         files, texts = _folder(root)
         notes += _skipped(root)
     elif table:
+        if target is None:
+            raise DataError(f"{path} lists images: say which with target= (--target) is the column of labels")
         root, (files, texts) = path.parent, _table(path, target)
     else:
         raise DataError(
@@ -207,7 +244,50 @@ def read(
         channels = 1 if all(grey for _, grey in found) else 3
     pixels = decode(files, shape, channels, notes)
     relative = tuple(file.relative_to(root).as_posix() for file in files)
-    return Images(pixels, values, names, relative, tuple(notes), part, (), size is not None)
+    label = target if table else None
+    return Images(pixels, values, names, relative, tuple(notes), part, (), size is not None, str(path), label)
+
+
+def lists_images(path: Path) -> bool:
+    """Whether a CSV or TSV file has a column of image paths, by its first rows."""
+    if not (_is_table(path) and path.is_file()):
+        return False
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(itertools.islice(csv.reader(file, delimiter=_delimiter(path)), 1, 21))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return False  # the reader of tables says what is wrong
+    return bool(rows) and any(
+        all(cell.strip().lower().endswith(SUFFIXES) for cell in column) for column in zip(*rows)
+    )
+
+
+def _is_table(path: Path) -> bool:
+    return path.name.lower().endswith((".csv", ".tsv")) and not path.is_dir()
+
+
+def _is_idx_source(path: Path) -> bool:
+    return (path.is_dir() and bool(find_idx(path))) or (path.is_file() and is_idx(path))
+
+
+def _arrays_of(source: Any) -> np.ndarray | None:
+    """The images of an ``.npz`` or IDX source; None where images are files of their own."""
+    path = Path(source) if isinstance(source, (str, Path)) else None
+    if path is None or not path.exists():
+        return None
+    if _is_idx_source(path):
+        return read_idx_images(path)
+    return read_npz(path, None, labels=False)[0] if path.suffix.lower() == ".npz" else None
+
+
+def _class_of(file: Path, root: Path) -> str:
+    """The name of the class folder below ``root`` that an image lies in."""
+    inner = file.relative_to(root).parts if root.is_dir() else ()
+    if len(inner) < 2:
+        raise DataError(
+            f"{file} lies in no folder of a class; to score images sort them as {root.name}/cat/1.png"
+        )
+    return inner[0]
 
 
 def _arrays(
@@ -225,16 +305,18 @@ def _arrays(
     if size is not None:
         pixels = resize_all(pixels, size)
     pixels = to_channels(pixels, channels or pixels.shape[3])
-    return Images(pixels, values, names, (), tuple(notes), *part, size is not None)
+    return Images(pixels, values, names, (), tuple(notes), *part, size is not None, str(path))
 
 
 def image_paths(source: str | Path | Iterable[str | Path]) -> list[Path]:
-    """The images of a folder (recursively, sorted), a file, or a list of paths.
+    """The images of a folder (recursively, sorted), a table of paths, a file, or a list of paths.
 
     Raises ``DataError`` where there are none or one does not exist.
     """
     if isinstance(source, (str, Path)) and Path(source).is_dir():
         paths = images_in(Path(source))
+    elif isinstance(source, (str, Path)) and _is_table(Path(source)) and Path(source).exists():
+        paths, _ = _table(Path(source), None)
     else:
         paths = [Path(p) for p in ([source] if isinstance(source, (str, Path)) else source)]
     for path in paths:
@@ -243,6 +325,11 @@ def image_paths(source: str | Path | Iterable[str | Path]) -> list[Path]:
     if not paths:
         raise DataError(f"{source}: no images here (read are {', '.join(SUFFIXES)})")
     return paths
+
+
+def files_of(source: str | Path) -> list[Path]:
+    """The files of the images that ``ImageSchema.encode`` gives, in its order; none where they lie in one array."""
+    return [] if _arrays_of(source) is not None else image_paths(source)
 
 
 def _channels(mode: str | None) -> int | None:
@@ -309,22 +396,23 @@ def _folder(folder: Path) -> tuple[list[Path], list[str]]:
     return files, labels
 
 
+def _delimiter(path: Path) -> str:
+    return "\t" if path.suffix.lower() == ".tsv" else ","
+
+
 def _table(path: Path, target: str | None) -> tuple[list[Path], list[str]]:
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    """The images that a table lists, and their labels (none without ``target``)."""
     try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8-sig")), delimiter=delimiter))
+        rows = list(
+            csv.DictReader(io.StringIO(path.read_text("utf-8-sig")), delimiter=_delimiter(path), restval="")
+        )
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} is no readable table ({error}): save it as UTF-8 text") from error
     if not rows:
         raise DataError(f"{path} has no rows below its header")
     columns = [name for name in rows[0] if name is not None]
-    if target is None or target not in columns:
-        hint = (
-            f"there is no column {target!r}, {nearest(target, columns)}"
-            if target
-            else "say which with target="
-        )
-        raise DataError(f"{path}: the target is one of its columns ({', '.join(columns)}); {hint}")
+    if target is not None and target not in columns:
+        raise DataError(f"{path} has no column {target!r} (target); {nearest(target, columns)}")
     candidates = [
         name
         for name in columns
@@ -334,7 +422,8 @@ def _table(path: Path, target: str | None) -> tuple[list[Path], list[str]]:
         raise DataError(f"{path} has no column of image paths (every row ending in {', '.join(SUFFIXES)})")
     root, files, labels = path.parent.resolve(), [], []
     for number, row in enumerate(rows, start=2):
-        name, label = (row[candidates[0]] or "").strip(), (row[target] or "").strip()
+        name = (row[candidates[0]] or "").strip()
+        label = None if target is None else (row[target] or "").strip()
         file = path.parent / name
         if not file.resolve().is_relative_to(root):
             raise DataError(
@@ -342,10 +431,11 @@ def _table(path: Path, target: str | None) -> tuple[list[Path], list[str]]:
             )
         if not file.is_file():
             raise DataError(f"{path}, line {number}: {name!r} does not exist in {path.parent}")
-        if not label:
+        if label == "":
             raise DataError(f"{path}, line {number}: no value in {target!r}; fill it in, or remove the row")
         files.append(file)
-        labels.append(label)
+        if label is not None:
+            labels.append(label)
     return files, labels
 
 

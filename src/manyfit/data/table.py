@@ -185,7 +185,7 @@ def _with_target(raw: Raw, aim: str, drop: bool, warnings: list[str]) -> Raw:
     if not drop:
         raise DataError(
             f"{raw.source}, {raw.rows(np.flatnonzero(gone))}: the target {aim!r} is missing; "
-            "fill it in, or leave such rows out with missing_target='drop'"
+            "fill it in, or leave such rows out with missing_target='drop' (--missing-target drop)"
         )
     warnings.append(f"{int(gone.sum())} of {len(raw)} rows are left out: their target {aim!r} is missing")
     return raw.take(np.flatnonzero(~gone))
@@ -238,7 +238,7 @@ def _date(column: Column, raw: Raw, epoch: bool = True) -> ColumnSchema:
         row = int(np.argmax(~column.missing if found is None else found.bad))
         raise DataError(
             f"{raw.at(row, column.name)}: {cell(column, row)} is no date; write dates as 2024-01-31, "
-            f"or say kinds={{{column.name!r}: 'category'}}"
+            f"or say kinds={{{column.name!r}: 'category'}} (--kinds {column.name}=category)"
         )
     offset = float(np.round(np.nanmedian(dates.days(found.values)))) if epoch else 0.0
     parts = dates.varying_parts(found.values)
@@ -281,7 +281,7 @@ def _refuse_broken_numbers(column: Column, raw: Raw) -> None:
         raise DataError(
             f"{raw.at(row, column.name)}: {cell(column, row)} is not a number, as {int(good.sum())} of "
             f"{int(known.sum())} cells of the column are; correct it, add it to missing=, "
-            f"or say kinds={{{column.name!r}: 'category'}}"
+            f"or say kinds={{{column.name!r}: 'category'}} (--kinds {column.name}=category)"
         )
 
 

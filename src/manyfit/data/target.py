@@ -60,7 +60,8 @@ def read_target(raw: Raw, name: str, task: str | None, warnings: list[str]) -> T
         if task == "regression":
             row = int(np.argmax(bad))
             raise DataError(
-                f"{raw.at(row, name)}: {cell(column, row)} is not a number, so that regression is impossible"
+                f"{raw.at(row, name)}: {cell(column, row)} is not a number, so that regression is impossible; "
+                "correct it, or leave the task to the target (task=None, --task auto)"
             )
         _refuse_many(len(values), len(raw), where, None)
         order = sorted(range(len(values)), key=lambda i: _class_order(values, i))
@@ -92,14 +93,14 @@ def _task_of_numbers(distinct: np.ndarray, rows: int, where: str, warnings: list
         return "regression"
     warnings.append(
         f"{where} holds {len(distinct)} different whole numbers, taken as classes; "
-        "if they are quantities say task='regression'"
+        "if they are quantities say task='regression' (--task regression)"
     )
     return "multiclass"
 
 
 def _refuse_many(classes: int, rows: int, where: str, instead: str | None) -> None:
     if classes > max(2, rows / 2):
-        mend = f"say task={instead!r}" if instead else "is it the right column?"
+        mend = f"say task={instead!r} (--task {instead})" if instead else "is it the right column?"
         raise DataError(
             f"{where} has {classes} different values in {rows} rows, too many for classes; {mend}"
         )

@@ -42,7 +42,7 @@ def write_file(path: Path, content: bytes) -> None:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise RunError(
-            f"{path}: cannot be written ({error.strerror}); free some space or choose another run folder"
+            f"{path}: cannot be written ({error.strerror}); free some space, or choose another place"
         ) from error
 
 

@@ -78,7 +78,7 @@ class Compiled:
         """A lane in which nobody sits."""
         shapes = self.shape_of_slots(assignment)
         blank: Slots = jax.tree.map(_blank, shapes)
-        status = np.full(shapes.status.shape, EMPTY, shapes.status.dtype)
+        status: Any = np.full(shapes.status.shape, EMPTY, shapes.status.dtype)
         return self._put(blank._replace(status=status))
 
     def refill(self, slots: Slots, assignment: Assignment) -> Slots:
@@ -126,8 +126,7 @@ class Compiled:
 
 def _blank(leaf: jax.ShapeDtypeStruct) -> Any:
     if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        return jax.random.wrap_key_data(
-            np.zeros((*leaf.shape, *jax.eval_shape(jax.random.key_data, leaf).shape[leaf.ndim :]), np.uint32),
-            impl=str(leaf.dtype._impl.name),  # type: ignore[attr-defined]
-        )
+        inner = jax.eval_shape(jax.random.key_data, leaf).shape[leaf.ndim :]
+        words: Any = np.zeros((*leaf.shape, *inner), np.uint32)
+        return jax.random.wrap_key_data(words, impl=str(leaf.dtype._impl.name))
     return np.zeros(leaf.shape, leaf.dtype)

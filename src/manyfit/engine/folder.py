@@ -107,6 +107,12 @@ class RunFolder:
                 f"{self.path / 'experiment.json'} has format {found!r}, this version of manyfit reads {FORMAT}: "
                 "use the version that wrote it, or run the experiment anew"
             )
+        for part in ("task", "data", "settings"):
+            if not isinstance(content.get(part), dict):
+                raise RunError(
+                    f"{self.path / 'experiment.json'} has no {part!r}: it is not whole; "
+                    "restore it or run the experiment anew"
+                )
         return content
 
 

@@ -178,9 +178,7 @@ class Program:
         running = slots.status == RUNNING
         state, trained = self._train(slots, running, data, table, limits)
         models = jax.vmap(self.objective.export)(state)
-        measured = self._pass(
-            models, slots.fold, data, table, table.validation, table.validation_count
-        )
+        measured = self._pass(models, slots.fold, data, table, table.validation, table.validation_count)
         values = {f"train/{k}": m.value for k, m in trained.items()}
         values |= {f"validation/{k}": m.value for k, m in measured.items()}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -43,6 +43,7 @@ def plan(
     holdout: float | None = None,
     splitter: Any = None,
     seed: int = 0,
+    classes: Sequence[str] = (),
 ) -> list[Split]:
     """The folds of an experiment over ``n`` rows, the same ones for the same arguments.
 
@@ -63,6 +64,7 @@ def plan(
         splitter: instead of all that: a scikit-learn splitter, or pairs ``(train, test)`` or
             triples ``(train, validation, test)`` of row numbers.
         seed: what the shuffles derive from.
+        classes: the names of the classes, for messages.
 
     Raises:
         ConfigError: settings that are out of range or contradict each other.
@@ -93,7 +95,7 @@ def plan(
         tests = [(0, i, a, None, b) for i, (a, b) in enumerate(_expanding(times, folds, gap))]
     else:
         if times is None:
-            _check_classes(labels, members, folds)
+            _check_classes(labels, members, folds, classes)
         for repeat in range(repeats):
             rng = np.random.default_rng([seed, repeat])
             if folds == 1:
@@ -336,14 +338,14 @@ def _check(
     if n < 2:
         raise DataError(f"{n} row(s) cannot be trained on and tested: give at least 2")
     if splitter is None and members is None and n < folds:
-        raise DataError(f"{n} rows cannot make {folds} folds: use folds={n} or fewer")
+        raise DataError(f"{n} rows cannot make {folds} folds: use folds={n} (--folds {n}) or fewer")
     if splitter is None and members is not None and (have := int(members.max()) + 1) < max(folds, 2):
         raise DataError(
             f"{have} group(s) cannot make {folds} fold(s) with whole groups: use fewer, or no groups"
         )
 
 
-def _check_classes(labels: Ints | None, members: Ints | None, folds: int) -> None:
+def _check_classes(labels: Ints | None, members: Ints | None, folds: int, names: Sequence[str]) -> None:
     """Each class must be there to be tested in every fold and trained on whenever it is tested."""
     if labels is None:
         return
@@ -354,9 +356,10 @@ def _check_classes(labels: Ints | None, members: Ints | None, folds: int) -> Non
         unit, needed, have = "group", 2, np.bincount(pairs[0] - labels.min())
     few = [(k + labels.min(), have[k]) for k in range(len(have)) if 0 < have[k] < needed]
     if few:
-        named = ", ".join(f"class {k} has {count} {unit}(s)" for k, count in few[:5])
+        called = {k: repr(names[k]) if 0 <= k < len(names) else k for k, _ in few}
+        named = ", ".join(f"class {called[k]} has {count} {unit}(s)" for k, count in few[:5])
         least = min(count for _, count in few)
-        mend = f"use folds={least}, " if unit == "row" and least > 1 else ""
+        mend = f"use folds={least} (--folds {least}), " if unit == "row" and least > 1 else ""
         raise DataError(
             f"{named}, and {folds} fold(s) need at least {needed} of each class: {mend}merge or leave out "
             "the rare classes, or do not stratify (no target)"

@@ -80,5 +80,7 @@ def rebuild(content: Any) -> Any:
     given = {k: v for k, v in content.items() if k != "type"}
     for field in given:
         if field not in fields:
-            raise RunError(f"{name} has no field {field!r} in this version of manyfit; {nearest(field, fields)}")
+            raise RunError(
+                f"{name} has no field {field!r} in this version of manyfit; {nearest(field, fields)}"
+            )
     return parts[name](**{k: rebuild(v) for k, v in given.items()})

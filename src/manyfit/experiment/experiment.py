@@ -198,6 +198,10 @@ class _Run:
             self.timing["total"] = time.perf_counter() - self.started
             if folder is not None:
                 write_result(folder, result)
+        except RunError as error:
+            if folder is None:
+                raise
+            raise RunError(f"{error}. {records.kept(len(self.members))}") from error
         finally:
             records.close()
         return result

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +17,19 @@ from safetensors.numpy import save as save_arrays
 
 from manyfit import metrics
 from manyfit.engine import Fold, RunFolder
-from manyfit.errors import DataError, RunError
+from manyfit.errors import DataError, ManyfitError, RunError
 from manyfit.experiment.describe import describe, rebuild
 from manyfit.experiment.records import from_named, named_leaves
 from manyfit.tasks.encoders import encoder_from_json
 from manyfit.tasks.task import Encoder
 
-BLOCK = 4096
-"""Rows predicted at once."""
+BLOCK, BLOCK_ON_ACCELERATOR = 256, 4096
+"""Rows predicted at once, always as many: what is short is padded.
+
+So there is one program to compile, and a row's prediction does not depend on
+which others come with it, to the last bit. On a core larger blocks bring little,
+and a single image would pay for all of them.
+"""
 
 
 @dataclass(frozen=True)
@@ -117,9 +124,17 @@ class Predictor:
         folder without a model, a broken one or one of another version.
         """
         folder = RunFolder(path)
+        if folder.exists() and not (folder / "model/model.json").is_file():
+            raise RunError(
+                f"{folder.path} is not finished, so that it has no model: manyfit resume {folder.path}"
+            )
         about = folder.read_json("model/model.json")
-        if about.get("format") != 1:
-            raise RunError(f"{folder / 'model/model.json'} has format {about.get('format')!r}, known is 1")
+        found = about.get("format") if isinstance(about, dict) else None
+        if found != 1:
+            raise RunError(
+                f"{folder / 'model/model.json'} has format {found!r}, this version of manyfit reads 1: "
+                "use the version that wrote it, or run the experiment anew"
+            )
         place = folder / "model/model.safetensors"
         try:
             arrays = load_arrays(place.read_bytes())
@@ -146,7 +161,9 @@ class Predictor:
                 hyper=tuple(about["hyper"]),
                 encoder=encoder_from_json(about["encoder"]),
             )
-        except (KeyError, TypeError, IndexError) as error:
+        except ManyfitError:
+            raise
+        except Exception as error:  # whatever a file of a stranger's makes of the parts it names
             raise RunError(f"{folder / 'model'} is not whole ({error}); run the experiment anew") from error
 
     def _inputs(self, rows: Any) -> Any:
@@ -156,21 +173,29 @@ class Predictor:
 
     def _run(self, inputs: Any) -> np.ndarray:
         count = len(jax.tree.leaves(inputs)[0])
-        block = min(BLOCK, max(1, count))
-        predict = jax.jit(jax.vmap(lambda model, x: self.objective.predict(model, {"inputs": x}), (0, None)))
-        models = jax.tree.map(jnp.asarray, self.models)
+        block = BLOCK if jax.default_backend() == "cpu" else BLOCK_ON_ACCELERATOR
         parts = []
         for start in range(0, count, block):
             some = jax.tree.map(lambda leaf, s=start: np.asarray(leaf[s : s + block]), inputs)
             here = len(jax.tree.leaves(some)[0])
-            if here < block:  # one shape, one compilation
+            if here < block:
                 some = jax.tree.map(
                     lambda leaf, n=here: np.concatenate([leaf, leaf[:1].repeat(block - n, 0)]), some
                 )
-            parts.append(np.asarray(predict(models, some))[:, :here])
+            parts.append(np.asarray(self._compiled(some))[:, :here])
         if not parts:
             raise DataError("there are no rows to predict")
         return np.concatenate(parts, axis=1)
+
+    @cached_property
+    def _compiled(self) -> Callable[[Any], jax.Array]:
+        """Every member's outputs for one block of rows, its models on the device."""
+        models = jax.tree.map(jnp.asarray, self.models)
+        many = jax.jit(jax.vmap(lambda model, x: self.objective.predict(model, {"inputs": x}), (0, None)))
+        return lambda rows: many(models, rows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_compiled"}
 
 
 def spec_of(data: Any) -> Any:

@@ -94,4 +94,5 @@ def _splits(experiment: Experiment, task: Task) -> list[Split]:
         validation=experiment.validation,
         splitter=None if number else experiment.folds,
         seed=experiment.seed,
+        classes=task.classes,
     )

@@ -14,6 +14,7 @@ from safetensors.numpy import save
 
 from manyfit.engine import Checkpoint, RunFolder, load_checkpoint, save_checkpoint
 from manyfit.engine.checkpoint import write_file
+from manyfit.errors import RunError
 
 
 class Records:
@@ -115,6 +116,21 @@ class Records:
         arrays = {k: v for k, v in found.arrays.items() if not k.startswith("done/")}
         meta = {**found.meta["engine"], "bucket": found.meta["bucket"]}
         return Checkpoint(arrays, meta), histories, warnings
+
+    def kept(self, members: int) -> str:
+        """What of the run is safe on disk, for the message of an error that ends it."""
+        assert self._folder is not None
+        try:
+            found, _, _ = load_checkpoint(self._folder.checkpoints)
+        except RunError:
+            found = None
+        if found is None:
+            return "Nothing of the run was kept yet"
+        done = len(found.meta["rows"])
+        return (
+            f"{done} of {members} networks, and how far the others have come, are kept: "
+            f"go on with manyfit resume {self._folder.path}"
+        )
 
     def close(self) -> None:
         """Stop the writer."""

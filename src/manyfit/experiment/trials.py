@@ -78,7 +78,7 @@ def trials_of(
         if count > 1:
             raise ConfigError(
                 f"{count} trials were asked for, but no hyper-parameter is open: put a distribution "
-                "(uniform, loguniform, choice …) where a value stands, or ask for 1 trial"
+                "(uniform, loguniform, choice …; --learning-rate LOW:HIGH) where a value stands, or ask for 1 trial"
             )
         draws = [{}]
     return [_trial(i, objective, batch_size, dict(values)) for i, values in enumerate(draws)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -60,7 +60,8 @@ class MLPModule(nnx.Module):
         self.layers = nnx.List(
             [nnx.Linear(a, b, kernel_init=start, rngs=rngs) for a, b in itertools.pairwise(widths)]
         )
-        self.dropouts = nnx.List([Dropout(spec.dropout, rngs=rngs) for _ in spec.hidden])
+        rate: Any = spec.dropout
+        self.dropouts = nnx.List([Dropout(rate, rngs=rngs) for _ in spec.hidden])
         self.head = nnx.Linear(widths[-1], outputs, kernel_init=nnx.initializers.lecun_normal(), rngs=rngs)
         self.activation = activation(spec.activation)
 

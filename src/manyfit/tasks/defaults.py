@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,13 +38,17 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
         kind = "cnn" if images else "mlp"
     if kind == "cnn" and not images:
         raise ConfigError("model 'cnn' reads images; for a table use 'mlp'")
-    dropout = number_or_range("dropout", asked.get("dropout"), DROPOUT if not images else 0.3)
+    dropout = number_or_range("dropout", asked.get("dropout"), DROPOUT if not images else 0.3, below=1)
     hidden = asked.get("hidden")
     model: Any
     if kind == "cnn":
-        model = CNN(dropout=dropout, **({"hidden": hidden[-1]} if hidden else {}))
+        if hidden and len(hidden) > 1:
+            raise ConfigError(
+                f"hidden={list(hidden)}: a cnn has one hidden layer behind its convolutions; give one"
+            )
+        model = CNN(dropout=dropout, **({"hidden": hidden[0]} if hidden else {}))
     else:
-        embedding = asked.get("embedding") or "auto"
+        embedding: Any = asked.get("embedding") or "auto"
         if embedding == "auto":
             numbers = 0 if images else task.data["inputs"]["numeric"].shape[1]
             embedding = "piecewise" if 0 < numbers <= MOST_EMBEDDED else "none"
@@ -57,7 +62,9 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
         ),
         clip=1.0,
     )
-    patience = asked.get("patience")
+    if asked.get("balance") and not task.classes:
+        raise ConfigError("balance weighs classes, and a regression target has none: leave it out")
+    patience = _or(asked.get("patience"), 5 if images else 12)
     trials = asked.get("trials")
     objective = Supervised(model, optimizer=optimizer, balance=bool(asked.get("balance")))
     if trials is None:
@@ -66,37 +73,42 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
         objective,
         task,
         trials=trials,
-        seeds=asked.get("seeds") or 1,
-        folds=asked.get("folds") or 5,
-        epochs=asked.get("epochs") or (15 if images else 100),
-        patience=None if patience == 0 else (patience or (5 if images else 12)),
-        batch_size=asked.get("batch_size") or batch_size_for(task.rows),
-        validation=0.2 if asked.get("validation") is None else asked["validation"],
-        seed=asked.get("seed") or 0,
+        seeds=_or(asked.get("seeds"), 1),
+        folds=_or(asked.get("folds"), 5),
+        epochs=_or(asked.get("epochs"), 15 if images else 100),
+        patience=None if patience == 0 else patience,
+        batch_size=_or(asked.get("batch_size"), batch_size_for(task.rows)),
+        validation=_or(asked.get("validation"), 0.2),
+        seed=_or(asked.get("seed"), 0),
         metric=asked.get("metric"),
         options=asked,
     )
 
 
-def number_or_range(name: str, text: str | float | None, default: Any) -> Any:
+def number_or_range(name: str, text: str | float | None, default: Any, below: float = math.inf) -> Any:
     """``"0.01"`` -> 0.01, ``"1e-4:1e-1"`` -> a range to search (logarithmic over positive bounds a decade apart)."""
     if text is None:
         return default
-    parts = str(text).split(":")
     try:
-        values = [float(part) for part in parts]
+        values = [float(part) for part in str(text).split(":")]
     except ValueError:
-        raise ConfigError(f"{name} is {text!r}; give a number, or LOW:HIGH to search") from None
-    if len(values) == 1:
-        if values[0] < 0:
-            raise ConfigError(f"{name} is {text!r}; give a number of at least 0")
-        return values[0]
-    if len(values) != 2:
+        values = []
+    if len(values) not in (1, 2) or not all(map(math.isfinite, values)):
         raise ConfigError(f"{name} is {text!r}; give a number, or LOW:HIGH to search")
+    if min(values) < 0 or max(values) >= below:
+        limit = "at least 0" if below == math.inf else f"at least 0 and below {below:g}"
+        raise ConfigError(f"{name} is {text!r}; give a number of {limit}")
+    if len(values) == 1:
+        return values[0]
     low, high = values
-    if low < 0 or high <= low:
-        raise ConfigError(f"{name} is {text!r}; LOW has to be at least 0 and below HIGH")
+    if high <= low:
+        raise ConfigError(f"{name} is {text!r}; LOW has to be below HIGH")
     return loguniform(low, high) if low > 0 and high / low >= 10 else uniform(low, high)
+
+
+def _or(value: Any, default: Any) -> Any:
+    """What was asked, 0 too, or the default."""
+    return default if value is None else value
 
 
 def _open(objective: Any) -> bool:

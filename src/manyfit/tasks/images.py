@@ -10,7 +10,7 @@ import numpy as np
 
 from manyfit.data.image_preprocess import ImagePreprocess
 from manyfit.data.images import Images, ImageSchema
-from manyfit.tasks.task import Task
+from manyfit.tasks.task import Kind, Task
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ class ImageEncoder:
 def image_task(images: Images, *, metric: str | None = None) -> Task:
     """The task of a set of images: uint8 on the device, normalised per fold."""
     classes = tuple(images.classes)
-    kind = "regression" if not classes else "binary" if len(classes) == 2 else "multiclass"
+    kind: Kind = "regression" if not classes else "binary" if len(classes) == 2 else "multiclass"
     return Task(
         kind=kind,
         data={"inputs": {"pixels": images.pixels}, "target": images.target},
         rows=len(images),
         metric=metric,
-        target="folder" if classes else "target",
+        target=images.label or ("folder" if images.paths else "label"),
         classes=classes,
         preprocess=ImagePreprocess(),
         encoder=ImageEncoder(images.schema),
@@ -55,7 +55,8 @@ def image_task(images: Images, *, metric: str | None = None) -> Task:
             "kind": "images",
             "rows": len(images),
             "fingerprint": images.fingerprint,
-            "columns": images.summary(),
+            "summary": images.summary(),
+            "columns": [],
             "warnings": list(images.warnings),
         },
     )

@@ -18,10 +18,12 @@ def read_task(options: Any) -> Task:
         from manyfit.data import images
         from manyfit.tasks.images import image_task
 
+        _refuse(options, path, _TABLES_ONLY, "is for tables, and this holds images")
         target = None if options.target in (None, "folder") else options.target
         return image_task(images.read(path, target=target, size=options.size), metric=options.metric)
     if options.target is None:
         raise ConfigError(f"{path}: say which column to predict with --target")
+    _refuse(options, path, {"size": None}, "is for images, and this is a table")
     from manyfit.data import table
     from manyfit.tasks.tables import BINS, table_task
 
@@ -42,11 +44,36 @@ def read_task(options: Any) -> Task:
 
 
 def is_images(path: Path, target: str | None) -> bool:
-    """Whether ``path`` holds images: a folder, an ``.npz``, IDX files, or a table of paths with target 'folder'."""
-    if path.is_dir() or target == "folder":
+    """Whether ``path`` holds images: a folder, an ``.npz``, IDX files, or a table of paths."""
+    from manyfit.data.idx import is_idx
+    from manyfit.data.images import lists_images
+
+    if path.is_dir() or target == "folder" or path.suffix.lower() == ".npz":
         return True
-    name = path.name.removesuffix(".gz")
-    return name.endswith((".npz", "-ubyte", ".idx")) or "-idx" in name
+    if path.name.lower().removesuffix(".gz").endswith((".csv", ".tsv", ".txt", ".parquet")):
+        return lists_images(path)
+    return is_idx(path)
+
+
+_TABLES_ONLY = {
+    "task": "auto",
+    "group": None,
+    "time": None,
+    "weight": None,
+    "drop": (),
+    "kinds": (),
+    "missing_target": "refuse",
+    "header": True,
+}
+"""Options that say nothing of images, and what they are when not given."""
+
+
+def _refuse(options: Any, path: Path, names: dict[str, Any], why: str) -> None:
+    """Refuse what would be passed over in silence."""
+    for name, default in names.items():
+        if getattr(options, name) != default:
+            flag = "no-header" if name == "header" else name.replace("_", "-")
+            raise ConfigError(f"{path}: --{flag} {why}; leave it out")
 
 
 def _kinds(pairs: tuple[str, ...]) -> dict[str, str]:

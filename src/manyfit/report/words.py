@@ -1,0 +1,112 @@
+"""What a run found, in sentences that need no glossary."""
+
+from __future__ import annotations
+
+import math
+
+from markupsafe import Markup
+
+from manyfit.report.files import RunFiles
+from manyfit.report.findings import Findings
+from manyfit.report.numbers import data, interval, metric_name
+
+_CLAIMS = {
+    "accuracy": "is right on {} of the {rows} it never saw",
+    "balanced_accuracy": "is right, averaged over the classes, on {} of the {rows} it never saw",
+    "auroc": "ranks a random {row} of a class above a random other one with probability {}",
+    "rmse": "has a typical error (root mean square) of {} on {rows} it never saw",
+    "mae": "has a mean absolute error of {} on {rows} it never saw",
+    "median_absolute_error": "has half of its errors on {rows} it never saw below {}",
+    "r2": "explains a share of {} of the variance (R²) of {rows} it never saw",
+}
+_MEANING = {
+    "accuracy": "share of rows predicted right",
+    "balanced_accuracy": "mean over the classes of the share predicted right",
+    "log_loss": "surprise at the true class, in nats; lower is better",
+    "auroc": "chance that a row of the class is ranked above another; 0.5 is guessing",
+    "average_precision": "area under the precision-recall curve",
+    "f1": "balance of precision and recall",
+    "f1_macro": "mean over the classes of the balance of precision and recall",
+    "mcc": "correlation of predicted and true class; 0 is guessing",
+    "brier": "squared error of the probabilities; lower is better",
+    "ece": "distance between confidence and accuracy; lower is better",
+    "rmse": "root of the mean squared error, in units of the target; lower is better",
+    "mae": "mean absolute error, in units of the target; lower is better",
+    "r2": "share of the variance explained; 0 is always predicting the mean",
+    "median_absolute_error": "half of the errors are smaller; lower is better",
+}
+_TASKS = {
+    "binary": "telling two classes apart",
+    "multiclass": "telling {} classes apart",
+    "regression": "predicting a number",
+}
+
+
+_STAGES = {"data": "reading", "compile": "compiling", "train": "training", "score": "scoring"}
+
+
+def stage(name: str) -> str:
+    """A stage of the run's timing as a doing."""
+    return _STAGES.get(name, name)
+
+
+def meaning(metric: str) -> str:
+    """What a metric measures, in a few words; empty for one that is not known here."""
+    return _MEANING.get(metric, "")
+
+
+def noun(run: RunFiles) -> str:
+    """What a row of the data is."""
+    return "image" if run.part("data").get("kind") == "images" else "row"
+
+
+def task(run: RunFiles) -> str:
+    """The kind of task in words."""
+    kind = str(run.part("task").get("kind") or "")
+    return _TASKS.get(kind, kind or "its own objective").format(len(run.classes))
+
+
+def headline(run: RunFiles, found: Findings) -> Markup:
+    """The finding in one sentence."""
+    if found.chosen is None:
+        return _without_choice(run, found)
+    s = found.chosen.score
+    if not math.isfinite(s.mean):
+        return Markup(
+            "Trial {} was chosen, but it has no score: its networks diverged or could not be scored."
+        ).format(found.chosen.trial)
+    mean, low, high = interval(s.mean, s.low, s.high, run.metric)
+    value = Markup("<strong>{}</strong>").format(data(s.mean, mean))
+    rows = f"{noun(run)}s"
+    if run.metric in _CLAIMS:
+        said = Markup(_CLAIMS[run.metric]).format(value, rows=rows, row=noun(run))
+    else:
+        said = Markup("has a {} of {} on {} it never saw").format(metric_name(run.metric), value, rows)
+    if math.isfinite(s.low) and math.isfinite(s.high):
+        bounds = data(s.low, low), data(s.high, high)
+        tail = Markup("; its 95\u00a0% interval runs from {} to {}.").format(*bounds)
+    else:
+        tail = Markup("; there are too few folds and seeds for an interval.")
+    target = run.part("task").get("target")
+    subject = Markup("A network of this run ")
+    if target:
+        subject = Markup("A network trained to predict <em>{}</em> ").format(target)
+    return subject + said + tail
+
+
+def _without_choice(run: RunFiles, found: Findings) -> Markup:
+    done, expected = len(run.members), run.expected
+    best = next((t for t in found.trials if math.isfinite(t.score.mean)), None)
+    if not run.unfinished:
+        return Markup("Nothing was chosen: {}.").format(found.why or "no trial has a score")
+    if not done:
+        return Markup("This run has not finished: no network has been recorded yet.")
+    of = f" of {expected:,}" if expected else ""
+    text = Markup("This run has not finished: {}{} networks have ended").format(f"{done:,}", of)
+    if best is None:
+        return text + Markup(".")
+    mean, low, high = interval(best.score.mean, best.score.low, best.score.high, run.metric)
+    between = f" ({low} to {high})" if math.isfinite(best.score.low) else ""
+    return text + Markup("; the best trial so far, {}, has a mean {} of <strong>{}</strong>{}.").format(
+        best.trial, metric_name(run.metric), data(best.score.mean, mean), between
+    )
