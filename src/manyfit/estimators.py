@@ -56,7 +56,7 @@ class _Estimator(BaseEstimator):
         searching = given.trials > 1
         learning_rate, weight_decay = given.learning_rate, given.weight_decay
         if learning_rate is None:
-            learning_rate = loguniform(3e-4, 1e-2) if searching else 2e-3
+            learning_rate = loguniform(3e-4, 1e-2) if searching else 1e-3
         if weight_decay is None:
             weight_decay = loguniform(1e-4, 3e-1) if searching else 1e-2
         seed = given.random_state
@@ -173,7 +173,7 @@ class _Tabular(_Estimator):
         seeds: int = 1,
         folds: int = 5,
         epochs: int = 200,
-        patience: int | None = 20,
+        patience: int | None = 30,
         batch_size: int | str = "auto",
         validation: float = 0.2,
         random_state: Any = 0,
@@ -202,7 +202,7 @@ class _Tabular(_Estimator):
     def _architecture(self) -> MLP:
         dropout: Any = self.dropout
         if dropout is None:
-            dropout = uniform(0.0, 0.5) if self.trials > 1 else 0.0
+            dropout = uniform(0.0, 0.5) if self.trials > 1 else 0.2
         return MLP(
             hidden=tuple(self.hidden),
             dropout=dropout,
@@ -343,7 +343,7 @@ class MLPClassifier(_Classifier, _Tabular):
 
     Args:
         hidden: widths of the hidden layers.
-        dropout, learning_rate, weight_decay: None searches them (with one trial: 0, 2e-3, 1e-2).
+        dropout, learning_rate, weight_decay: None searches them (with one trial: 0.2, 1e-3, 1e-2).
         activation: ``relu``, ``gelu``, ``silu``, ``tanh``, ``elu``, ``selu`` or ``identity``.
         embedding: how numbers enter: ``none``, ``piecewise`` or ``periodic`` (see ``models.MLP``).
         scaling: ``quantile``, ``standard``, ``robust`` or ``none``, learned from each fold's training rows.
@@ -380,7 +380,7 @@ class MLPClassifier(_Classifier, _Tabular):
         seeds: int = 1,
         folds: int = 5,
         epochs: int = 200,
-        patience: int | None = 20,
+        patience: int | None = 30,
         batch_size: int | str = "auto",
         validation: float = 0.2,
         random_state: Any = 0,

@@ -39,6 +39,8 @@ class Metric:
     direction: Literal["maximize", "minimize"]
     kinds: tuple[str, ...]
     needs: Literal["labels", "probabilities", "values"]
+    bounds: tuple[float, float] = (-np.inf, np.inf)
+    """The values that it can take; an interval ends there too."""
 
     def better(self, a: float, b: float) -> bool:
         """Whether ``a`` beats ``b``; NaN never does, and is beaten by any number."""
@@ -286,20 +288,22 @@ def _arrays(
 METRICS: dict[str, Metric] = {
     m.name: m
     for m in (
-        Metric("accuracy", accuracy, "maximize", _CLASSES, "labels"),
-        Metric("balanced_accuracy", balanced_accuracy, "maximize", _CLASSES, "labels"),
-        Metric("log_loss", log_loss, "minimize", _CLASSES, "probabilities"),
-        Metric("auroc", auroc, "maximize", _CLASSES, "probabilities"),
-        Metric("average_precision", average_precision, "maximize", _CLASSES, "probabilities"),
-        Metric("f1", f1, "maximize", ("binary",), "labels"),
-        Metric("f1_macro", f1_macro, "maximize", _CLASSES, "labels"),
-        Metric("mcc", mcc, "maximize", _CLASSES, "labels"),
-        Metric("brier", brier, "minimize", _CLASSES, "probabilities"),
-        Metric("ece", ece, "minimize", _CLASSES, "probabilities"),
-        Metric("rmse", rmse, "minimize", ("regression",), "values"),
-        Metric("mae", mae, "minimize", ("regression",), "values"),
-        Metric("r2", r2, "maximize", ("regression",), "values"),
-        Metric("median_absolute_error", median_absolute_error, "minimize", ("regression",), "values"),
+        Metric("accuracy", accuracy, "maximize", _CLASSES, "labels", (0, 1)),
+        Metric("balanced_accuracy", balanced_accuracy, "maximize", _CLASSES, "labels", (0, 1)),
+        Metric("log_loss", log_loss, "minimize", _CLASSES, "probabilities", (0, np.inf)),
+        Metric("auroc", auroc, "maximize", _CLASSES, "probabilities", (0, 1)),
+        Metric("average_precision", average_precision, "maximize", _CLASSES, "probabilities", (0, 1)),
+        Metric("f1", f1, "maximize", ("binary",), "labels", (0, 1)),
+        Metric("f1_macro", f1_macro, "maximize", _CLASSES, "labels", (0, 1)),
+        Metric("mcc", mcc, "maximize", _CLASSES, "labels", (-1, 1)),
+        Metric("brier", brier, "minimize", _CLASSES, "probabilities", (0, 2)),
+        Metric("ece", ece, "minimize", _CLASSES, "probabilities", (0, 1)),
+        Metric("rmse", rmse, "minimize", ("regression",), "values", (0, np.inf)),
+        Metric("mae", mae, "minimize", ("regression",), "values", (0, np.inf)),
+        Metric("r2", r2, "maximize", ("regression",), "values", (-np.inf, 1)),
+        Metric(
+            "median_absolute_error", median_absolute_error, "minimize", ("regression",), "values", (0, np.inf)
+        ),
     )
 }
 """Every metric by name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -30,6 +30,12 @@ class Interval:
     n: int
     basis: Literal["folds", "seeds", "rows"] = "folds"
     dropped: int = 0
+
+    def within(self, low: float, high: float) -> Interval:
+        """The interval without what the score cannot be: whatever it covered, it still covers."""
+        return replace(
+            self, low=float(np.clip(self.low, low, high)), high=float(np.clip(self.high, low, high))
+        )
 
     def __str__(self) -> str:
         text = f"{self.mean:.4g} [{self.low:.4g}, {self.high:.4g}] ({self.n} {self.basis})"

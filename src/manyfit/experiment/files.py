@@ -8,6 +8,7 @@ import platform
 import resource
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -43,6 +44,11 @@ SETTINGS = (
 )
 
 
+def _command() -> list[str]:
+    """The command line, without where on this machine the program lies."""
+    return [Path(sys.argv[0]).name, *sys.argv[1:]]
+
+
 def request_of(experiment: Experiment, prepared: Prepared, name: str) -> dict[str, Any]:
     """``experiment.json``: all that was asked."""
     task = prepared.task
@@ -55,7 +61,7 @@ def request_of(experiment: Experiment, prepared: Prepared, name: str) -> dict[st
         "manyfit": __version__,
         "name": name,
         "created": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "command": sys.argv if experiment.options is not None else None,
+        "command": _command() if experiment.options is not None else None,
         "options": experiment.options,
         "task": {
             "kind": task.kind,

@@ -76,7 +76,8 @@ def summarise(
         return values
 
     def interval(trial: int, metric: str) -> Interval:
-        return resampled_interval(table(trial, metric), **_sizes(prepared))
+        found = resampled_interval(table(trial, metric), **_sizes(prepared))
+        return found.within(*metrics.METRICS[metric].bounds) if metric in metrics.METRICS else found
 
     scores = []
     for trial in prepared.trials:
@@ -200,7 +201,10 @@ def _predictions(
     rows: Mapping[int, Mapping[str, Any]],
     records: Records,
 ) -> dict[str, np.ndarray] | None:
-    """Out-of-fold predictions of one trial, averaged over seeds, fold after fold."""
+    """Out-of-fold predictions of one trial, averaged over seeds, fold after fold.
+
+    With repeats a row is there once a repeat: its folds tell which.
+    """
     if prepared.task.kind == "own":
         return None
     parts: dict[str, list[np.ndarray]] = {"row": [], "fold": [], "output": [], "std": []}
