@@ -25,7 +25,7 @@ from manyfit.errors import ConfigError
 
 # Small enough for a compilation and a second of training each, large enough for the
 # accuracies that the checks ask for.
-QUICK = {"folds": 2, "epochs": 20, "learning_rate": 0.03}
+QUICK = {"folds": 2, "epochs": 20, "learning_rate": 0.03, "batch_size": 8}
 SEEING = QUICK | {"learning_rate": 0.01, "hidden": 32, "dropout": 0.1}
 CHECKED = [
     MLPClassifier((8,), **QUICK),

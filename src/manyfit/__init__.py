@@ -23,6 +23,7 @@ _NAMES = {
     "MLPClassifier": "manyfit.estimators",
     "MLPRegressor": "manyfit.estimators",
     "CNNClassifier": "manyfit.estimators",
+    "Numeric": "manyfit.space",
     "uniform": "manyfit.space",
     "loguniform": "manyfit.space",
     "integer": "manyfit.space",
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from manyfit.estimators import CNNClassifier, MLPClassifier, MLPRegressor
     from manyfit.experiment import Experiment, Predictor, Result
     from manyfit.objectives import Supervised
-    from manyfit.space import choice, integer, loguniform, uniform
+    from manyfit.space import Numeric, choice, integer, loguniform, uniform
 
 
 def load(run: str | os.PathLike[str], objective: Any = None) -> Any:
@@ -74,6 +75,7 @@ __all__ = [
     "Experiment",
     "MLPClassifier",
     "MLPRegressor",
+    "Numeric",
     "Predictor",
     "Result",
     "Supervised",

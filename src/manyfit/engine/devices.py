@@ -44,8 +44,23 @@ def use_compilation_cache(folder: Path | None = None) -> None:
         place.mkdir(parents=True, exist_ok=True)
     except OSError:
         return  # a read-only home costs a compilation, not the run
+    _quiet_loader()
     jax.config.update("jax_compilation_cache_dir", str(place))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def _quiet_loader() -> None:
+    """Stop XLA's alarm over programs from its own cache, where JAX was imported before manyfit.
+
+    Tuning preferences that the compiler adds are taken for features of the processor
+    (openxla/xla issue 44565): pages of text about a program that loads and runs as it should.
+    """
+    from jaxlib import utils
+
+    quiet = getattr(utils, "absl_set_min_log_level", None)
+    ours_or_jaxs = os.environ.get("TF_CPP_MIN_LOG_LEVEL") in ("1", "3")  # JAX itself asks for 1
+    if quiet is not None and ours_or_jaxs:
+        quiet(3)
 
 
 def memory_available() -> int:

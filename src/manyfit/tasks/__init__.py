@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from manyfit.errors import ConfigError
 from manyfit.tasks.task import Task, from_arrays
 
@@ -23,8 +25,8 @@ def task_of(data: Any) -> Task:
         from manyfit.tasks.images import image_task
 
         return image_task(data)
-    if data is None or isinstance(data, dict):
+    if data is None or isinstance(data, (dict, np.ndarray)):
         return from_arrays(data)
     raise ConfigError(
-        f"data is a {kind}: give manyfit.data.read_table(...), manyfit.data.read_images(...), a dict of arrays or None"
+        f"data is a {kind}: give manyfit.data.read_table(...), manyfit.data.read_images(...), an array, a dict of arrays or None"
     )

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from manyfit.errors import DataError
 from manyfit.objectives import Identity
 from manyfit.objectives.supervised import Preprocess
 
@@ -58,14 +59,14 @@ class Task:
         return np.asarray(self.data["target"]) if self.classes else None
 
 
-def from_arrays(data: Mapping[str, Any] | None, rows: int | None = None) -> Task:
+def from_arrays(data: Mapping[str, Any] | np.ndarray | None, rows: int | None = None) -> Task:
     """A task for an objective of one's own, whose rows are the leaves' leading axis."""
     import jax
 
     leaves = jax.tree.leaves(data)
     lengths = {len(leaf) for leaf in leaves}
     if len(lengths) > 1:
-        raise ValueError(f"every array needs the same number of rows, found {sorted(lengths)}")
+        raise DataError(f"every array of the data needs the same number of rows; found {sorted(lengths)}")
     count = lengths.pop() if lengths else (rows or 0)
     return Task(kind="own", data=data, rows=count)
 
