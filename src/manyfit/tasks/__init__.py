@@ -28,5 +28,6 @@ def task_of(data: Any) -> Task:
     if data is None or isinstance(data, (dict, np.ndarray)):
         return from_arrays(data)
     raise ConfigError(
-        f"data is a {kind}: give manyfit.data.read_table(...), manyfit.data.read_images(...), an array, a dict of arrays or None"
+        f"data is a {kind}: give manyfit.data.read_table(...), manyfit.data.read_images(...), "
+        "an array, a dict of arrays or None"
     )
