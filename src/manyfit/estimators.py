@@ -579,7 +579,7 @@ class CNNClassifier(_Classifier):
 
 def _image(X: Any) -> tuple[int, int, int] | None:
     """(height, width, channels) of an array of images; None for rows of pixels, and for what is no array."""
-    shape = getattr(X, "shape", ())
+    shape: tuple[int, ...] = getattr(X, "shape", ())
     if len(shape) == 4:
         return shape[1], shape[2], shape[3]
     if len(shape) == 3:

@@ -27,14 +27,13 @@ class Watcher:
             from rich.progress import BarColumn, Progress, TextColumn
 
             self._progress = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=24),
+                BarColumn(bar_width=8),
                 TextColumn("{task.fields[text]}"),
                 console=Console(stderr=True),
                 transient=True,
             )
             self._progress.start()
-            self._task = self._progress.add_task("compiling", total=None, text="")
+            self._task = self._progress.add_task("training", total=None, text="compiling")
         return self
 
     def __exit__(
@@ -51,10 +50,9 @@ class Watcher:
         if self._progress is not None:
             self._progress.update(
                 self._task,
-                description="training",
                 total=max(status.epochs_expected, 1),
                 completed=status.epochs,
-                text=describe(status),
+                text=brief(status),
             )
             return
         now = time.monotonic()
@@ -68,7 +66,7 @@ def describe(status: Status) -> str:
     parts = [f"{status.done}/{status.members} networks done, {status.running} training"]
     if status.best_score is not None:
         parts.append(
-            f"best {status.metric} {status.best_score:.4g} ± {status.best_spread or 0:.2g} (trial {status.best_trial})"
+            f"trial {status.best_trial} leads, {status.metric} {status.best_score:.4g} ± {status.best_spread or 0:.2g}"
         )
     if status.elapsed > 0:
         parts.append(f"{status.epochs / status.elapsed:.3g} network epochs/s")
@@ -77,6 +75,20 @@ def describe(status: Status) -> str:
     if telling and status.remaining is not None and status.done < status.members:
         parts.append(f"about {clock(status.remaining)} left")
     return ", ".join(parts)
+
+
+def brief(status: Status) -> str:
+    """The same for a bar in a terminal of 80 columns."""
+    parts = [f"{status.done}/{status.members} networks"]
+    if status.best_score is not None:
+        parts.append(
+            f"trial {status.best_trial}: {status.metric} {status.best_score:.3g} ± {status.best_spread or 0:.2g}"
+        )
+    if status.elapsed > 0:
+        parts.append(f"{status.epochs / status.elapsed:.3g} epochs/s")
+    if status.remaining is not None and status.done < status.members:
+        parts.append(f"{clock(status.remaining)} left")
+    return " · ".join(parts)
 
 
 def clock(seconds: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from manyfit.experiment.predictor import Predictor
 from manyfit.experiment.result import Result, number, short_name
 from manyfit.tasks.task import Task
 
-MOST_TRIALS, MOST_COLUMNS = 12, 24
+MOST_TRIALS, MOST_COLUMNS, MOST_NOTES = 12, 16, 6
 
 
 def data(task: Task, say: Callable[[str], None]) -> None:
@@ -38,60 +39,92 @@ def data(task: Task, say: Callable[[str], None]) -> None:
     for kind, names in kinds.items():
         more = f", and {len(names) - MOST_COLUMNS} more" if len(names) > MOST_COLUMNS else ""
         say(f"  {kind} ({len(names)}): {', '.join(names[:MOST_COLUMNS])}{more}")
-    for warning in about.get("warnings", []):
-        say(f"  note: {warning}")
+    notes = about.get("warnings", [])
+    for note in notes[:MOST_NOTES]:
+        say(f"  note: {note}")
+    if len(notes) > MOST_NOTES:
+        say(f"  and {len(notes) - MOST_NOTES} more notes, all in the report")
 
 
 def result(found: Result, test: Mapping[str, float] | None, page: Path) -> None:
     """The leaderboard, the chosen trial's scores and where to read on."""
-    console = Console(highlight=False)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("")
+    console = _console()
     tested = any(trial.p_value is not None for trial in found.trials)
-    for name in ("trial", found.metric, "95 % interval", *(["p"] if tested else []), "networks"):
+    died = any(trial.diverged for trial in found.trials)
+    table = _table()
+    table.add_column("")
+    for name in ("trial", found.metric, "95 % interval", *["p"] * tested, *["diverged"] * died):
         table.add_column(name, justify="right", no_wrap=True)
     for name in found.searched:  # the name may take several lines, the values may not
         words = short_name(name).split("_")
-        table.add_column(" ".join(words), justify="right", min_width=max(6, *map(len, words)))
+        table.add_column(" ".join(words), justify="right", min_width=max(8, *map(len, words)))
     for trial in found.trials[:MOST_TRIALS]:
         chosen = trial.trial == found.chosen
-        dead = f" ({trial.diverged} diverged)" if trial.diverged else ""
+        p = "" if trial.p_value is None else f"{trial.p_value:.3f}"
         table.add_row(
             "→" if chosen else "",
             str(trial.trial),
             number(trial.score.mean),
             f"{number(trial.score.low)} – {number(trial.score.high)}",
-            *(["" if trial.p_value is None else f"{trial.p_value:.3f}"] if tested else []),
-            f"{trial.members}{dead}",
+            *[p] * tested,
+            *[f"{trial.diverged} of {trial.members}"] * died,
             *(_short(trial.hyper[name]) for name in found.searched),
             style="bold" if chosen else None,
         )
     console.print(table)
     if len(found.trials) > MOST_TRIALS:
-        console.print(f"… and {len(found.trials) - MOST_TRIALS} more trials, all in {page}")
+        _print(console, f"… and {len(found.trials) - MOST_TRIALS} more trials, all in {page}")
     if found.chosen is None:
-        console.print(f"Nothing chosen: {found.why}.")
+        _print(console, f"Nothing chosen: {found.why}.")
     else:
-        console.print(f"Chosen: trial {found.chosen}, {found.why}.")
+        _print(console, f"→ chosen: trial {found.chosen}, {found.why}.")
         if tested:
-            console.print("(p: corrected paired test of a trial's folds against the chosen trial's)")
-        line = ", ".join(
-            f"{name} {number(s.mean)} [{number(s.low)}, {number(s.high)}]" for name, s in found.scores.items()
-        )
-        console.print(f"Its networks, each on rows it never saw, mean and 95 % interval: {line}")
-    if test:
-        console.print("On the test data, its networks together: " + _line(test))
+            _print(console, "  p: corrected paired test of a trial's folds against the chosen trial's.")
+        _chosen(console, found, test)
     times = found.timing
-    console.print(
+    _print(
+        console,
         f"{len(found.members)} networks in {clock_fine(times.get('total', 0))} "
-        f"(training {clock_fine(times.get('train', 0))}, compiling {clock_fine(times.get('compile', 0))})"
+        f"(training {clock_fine(times.get('train', 0))}, compiling {clock_fine(times.get('compile', 0))})",
     )
-    console.print(f"Report: {page}")
+    _print(console, f"Report: {page}")
+
+
+def _chosen(console: Console, found: Result, test: Mapping[str, float] | None) -> None:
+    """The chosen trial's scores: a network alone, all together, and on the test data."""
+    table = _table()
+    together, tested = bool(found.ensemble), bool(test)
+    table.add_column(f"trial {found.chosen}")
+    for name in ("a network", "95 % interval", *["seeds averaged"] * together, *["test data"] * tested):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, score in found.scores.items():
+        table.add_row(
+            name,
+            number(score.mean),
+            f"{number(score.low)} – {number(score.high)}",
+            *[number(found.ensemble.get(name, math.nan))] * together,
+            *[number((test or {}).get(name, math.nan))] * tested,
+        )
+    console.print(table)
+
+
+def _console() -> Console:
+    """Standard output; wide where it is no terminal, so that a file or a pipe gets whole lines."""
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=160)
+
+
+def _print(console: Console, text: str) -> None:
+    """A line of prose: wrapped by the terminal alone, square brackets meaning nothing."""
+    console.print(text, soft_wrap=True, markup=False)
+
+
+def _table() -> Table:
+    return Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
 
 
 def compare(paths: Sequence[Path]) -> None:
     """Runs side by side, a line each; a note where they cannot be compared."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = _table()
     table.add_column("run", overflow="fold", min_width=12)
     for name in ("score", "mean", "95 % interval", "networks", "time"):
         table.add_column(name, justify="left" if name == "score" else "right", no_wrap=True)
@@ -112,7 +145,7 @@ def compare(paths: Sequence[Path]) -> None:
             str(found["members"]) + (" (unfinished)" if found["interrupted"] else ""),
             clock_fine(found["timing"].get("total", 0)),
         )
-    console = Console(highlight=False)
+    console = _console()
     console.print(table)
     for what, values in (
         ("data", {a["data"].get("fingerprint") for a in asked}),
@@ -135,7 +168,7 @@ def clock_fine(seconds: float) -> str:
 
 def scores(values: Mapping[str, float], title: str) -> None:
     """Metrics of one evaluation."""
-    Console(highlight=False).print(f"{title}: {_line(values)}")
+    _print(_console(), f"{title}: {_line(values)}")
 
 
 def run(path: Path, as_json: bool) -> None:
@@ -160,13 +193,13 @@ def run(path: Path, as_json: bool) -> None:
     if as_json:
         print(json.dumps(about, indent=1))
         return
-    console = Console(highlight=False)
+    console = _console()
     task = experiment["task"]
     console.print(
         f"{path}: {task['kind']} target {task['target']!r}, "
         f"{predictor.members} networks of {count:,} parameters each"
     )
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = _table()
     for name in ("array", "shape", "parameters"):
         table.add_column(name, justify="left" if name == "array" else "right")
     for name, shape in arrays.items():

@@ -30,6 +30,11 @@ def batch_size_for(rows: int) -> int:
     return size
 
 
+def hidden_for(rows: int) -> tuple[int, int]:
+    """Two hidden layers: 128 wide for a few thousand rows (as good there as 256, and a third of the work)."""
+    return (128, 128) if rows <= 5000 else (256, 256)
+
+
 def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
     """The experiment for a task and the options of ``manyfit fit`` (None where open)."""
     images = task.about.get("kind") == "images"
@@ -52,7 +57,7 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
         if embedding == "auto":
             numbers = 0 if images else task.data["inputs"]["numeric"].shape[1]
             embedding = "piecewise" if 0 < numbers <= MOST_EMBEDDED else "none"
-        model = MLP(hidden=tuple(hidden or (256, 256)), dropout=dropout, embedding=embedding)
+        model = MLP(hidden=tuple(hidden or hidden_for(task.rows)), dropout=dropout, embedding=embedding)
     optimizer = AdamW(
         learning_rate=number_or_range(
             "learning_rate", asked.get("learning_rate"), LEARNING_RATE if not images else 1e-3
