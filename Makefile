@@ -28,7 +28,7 @@ test: install-test
 	$(BIN)/python -m ruff check src tests examples benchmarks
 	$(BIN)/python -m ruff format --check src tests examples benchmarks
 	$(BIN)/python -m mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 lint: install-test
 	$(BIN)/python -m ruff format src tests examples benchmarks

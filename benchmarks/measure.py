@@ -43,7 +43,7 @@ def run(name: str, command: Sequence[str], runs: int = 3, env: dict[str, str] | 
             peak = 0.0
             while process.poll() is None:
                 peak = max(peak, _tree_memory(process.pid))
-                time.sleep(0.02)
+                time.sleep(0.1)
             seconds.append(time.perf_counter() - started)
             output.seek(0)
             lines = output.read().decode().strip().splitlines()

@@ -812,7 +812,9 @@ def test_folder_without_permission(place, capsys):
 
 def test_full_disk_says_what_was_kept(place, capsys, monkeypatch):
     """The disk fills up after the second checkpoint: what those hold stays, and the run goes on from there."""
-    argv = place.fitted("--checkpoint-seconds=0", "--trials=1", "--folds=2", "--epochs=40", "--patience=0")
+    argv = place.fitted(
+        "--checkpoint-seconds=0", "--trials=1", "--seeds=1", "--folds=2", "--epochs=40", "--patience=0"
+    )
     written, sync = [], os.fsync
 
     def full(handle):

@@ -24,7 +24,7 @@ from manyfit.cli import main
 from manyfit.cli.main import VERBS
 from manyfit.cli.progress import Watcher
 
-QUICK = shlex.split("--trials 2 --folds 2 --epochs 3 --hidden 8 --batch-size 32 --embedding none")
+QUICK = shlex.split("--trials 2 --seeds 1 --folds 2 --epochs 3 --hidden 8 --batch-size 32 --embedding none")
 FIXED = shlex.split("--trials 1 --learning-rate 0.01 --weight-decay 0 --dropout 0")
 ROWS = 90
 

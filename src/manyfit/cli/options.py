@@ -97,7 +97,7 @@ class Fit:
 
     trials: Annotated[int | None, _arg("N", "16 where a range is searched in a table, else 1")] = None
     """Settings of the hyper-parameters to try."""
-    seeds: Annotated[int | None, _arg("N", "1")] = None
+    seeds: Annotated[int | None, _arg("N", "1; 3 for a table of at most 1,000 rows")] = None
     """Networks for each trial and fold."""
     folds: Annotated[int, _arg("N", "5")] = 5
     """Parts of the cross-validation; 1 is a single hold-out."""

@@ -36,7 +36,6 @@ class MLP:
     activation: str = "relu"
     embedding: Embedding = "none"
     embedding_width: int = 8
-    plain: bool = False
     frequencies: int = 16
     sigma: float = 0.1
 
@@ -82,12 +81,9 @@ class _Front(nnx.Module):
         self.numbers = numbers > 0
         self.missing = "missing" in inputs and inputs["missing"].shape[1] > 0
         self.source = "piecewise" if spec.embedding == "piecewise" else "numeric"
-        self.plain = spec.plain and spec.embedding != "none"
         self.embedding = _embedding(spec, inputs, numbers, rngs)
         self.categories = CategoryEmbedding(inputs.cardinalities, rngs=rngs) if inputs.cardinalities else None
         self.width = numbers if self.embedding is None else numbers * spec.embedding_width
-        if self.plain:
-            self.width += numbers
         if self.missing:
             self.width += inputs["missing"].shape[1]
         if self.categories is not None:
@@ -98,8 +94,6 @@ class _Front(nnx.Module):
         if self.numbers:
             x = features[self.source]
             parts.append(x if self.embedding is None else self.embedding(x).reshape(x.shape[0], -1))
-            if self.plain:
-                parts.append(features["numeric"])
         if self.missing:
             parts.append(features["missing"])
         if self.categories is not None:
