@@ -154,8 +154,8 @@ def test_config_file_equals_flags(place, tmp_path, capsys):
     fit(capsys, place / "all.csv", "bought", tmp_path / "a/run", *flags)
     config = tmp_path / "shop.yaml"
     config.write_text(
-        f"data: {place / 'all.csv'}\ntarget: bought\nout: {tmp_path / 'b/run'}\ntrials: 2\nseeds: 1\nfolds: 5\nepochs: 3\n"
-        "hidden: [8]\nbatch-size: 32\nembedding: none\ndrop: [price, grade]\nweight: weight\n"
+        f"data: {place / 'all.csv'}\ntarget: bought\nout: {tmp_path / 'b/run'}\ntrials: 2\nseeds: 1\nfolds: 5\n"
+        "epochs: 3\nhidden: [8]\nbatch-size: 32\nembedding: none\ndrop: [price, grade]\nweight: weight\n"
         "dropout: 0:0.3\nseed: 3\nquiet: true\n"
     )
     done(capsys, "fit", "--config", config, "--folds", 2)  # a flag wins over the file
