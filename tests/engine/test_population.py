@@ -166,8 +166,17 @@ def test_folds_padding_does_not_matter():
 
 
 def test_another_value_never_recompiles(case):
-    """Hyper-parameters, seeds and folds are inputs: one chunk program, however many chunks and refills."""
+    """Hyper-parameters, seeds and folds are inputs: one chunk program, however many chunks, refills and populations.
+
+    The objective is made anew and equal; the batch size is one that no other test uses.
+    """
     fixed, options = case
+    shape = dataclasses.replace(fixed["shape"], batch_size=fixed["shape"].batch_size + 3)
+    other = [
+        dataclasses.replace(m, seed=m.seed + 5, hyper={name: 0.9 * v for name, v in m.hyper.items()})
+        for m in fixed["members"]
+    ]
+    again = fixed | {"objective": dataclasses.replace(fixed["objective"]), "members": other, "shape": shape}
     programs = []
 
     def listen(event, duration, **facts):
@@ -176,7 +185,8 @@ def test_another_value_never_recompiles(case):
 
     jax.monitoring.register_event_duration_secs_listener(listen)
     try:
-        train(case, width=2)
+        train((fixed | {"shape": shape}, options), width=2)
+        train((again, options), width=2)
         assert sum("chunk" in name for name in programs) == 1, programs
         assert sum("refill" in name for name in programs) == 1, programs
     finally:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +21,41 @@ _SPREAD, _WHOLE = PartitionSpec(MEMBER_AXIS), PartitionSpec()
 
 TRANSFORMED_SHARE = 0.15
 """The part of the free memory that the folds' views of the data set may take."""
+
+
+class Functions(NamedTuple):
+    """A program's functions over a mesh, compiled when they are first called with a shape."""
+
+    prepare: Any
+    transform: Any
+    refill: Any
+    chunk: Any
+    score: Any
+    outputs: Any
+
+
+@functools.lru_cache(maxsize=16)
+def functions(program: Program, mesh: Mesh) -> Functions:
+    """The functions of one program object; the same ones again for the next population that it trains."""
+    whole = everywhere(mesh)
+
+    def over_devices(function: Any, ins: Any, outs: Any, donate: tuple[int, ...] = ()) -> Any:
+        mapped = jax.shard_map(function, mesh=mesh, in_specs=ins, out_specs=outs, check_vma=False)
+        return jax.jit(mapped, donate_argnums=donate)
+
+    return Functions(
+        prepare=jax.jit(program.prepare, out_shardings=whole),
+        transform=jax.jit(program.transform, out_shardings=whole),
+        refill=over_devices(program.refill, (_SPREAD, _SPREAD, _WHOLE), _SPREAD, donate=(0,)),
+        chunk=over_devices(
+            program.chunk,
+            (_SPREAD, _WHOLE, _WHOLE, _WHOLE, _WHOLE),
+            (_SPREAD, PartitionSpec(None, MEMBER_AXIS)),
+            donate=(0,),
+        ),
+        score=over_devices(program.score, (_SPREAD, _WHOLE, _WHOLE), _SPREAD),
+        outputs=over_devices(program.outputs, (_SPREAD, _WHOLE, _WHOLE), _SPREAD),
+    )
 
 
 class Compiled:
@@ -38,20 +74,12 @@ class Compiled:
         whole = everywhere(mesh)
         self.data = jax.device_put(data, whole)
         table = jax.device_put(FoldTable.of(folds), whole)
-        prepared = jax.jit(program.prepare, out_shardings=whole)(self.data, table)
+        calls = functions(program, mesh)
+        prepared = calls.prepare(self.data, table)
         self.table = table._replace(prepared=prepared)
         if self._worth_transforming(data, prepared, len(folds)):
-            transform = jax.jit(program.transform, out_shardings=whole)
-            self.table = self.table._replace(rows=transform(self.data, prepared))
-        self._refill = self._over_devices(program.refill, (_SPREAD, _SPREAD, _WHOLE), _SPREAD, donate=(0,))
-        self._chunk = self._over_devices(
-            program.chunk,
-            (_SPREAD, _WHOLE, _WHOLE, _WHOLE, _WHOLE),
-            (_SPREAD, PartitionSpec(None, MEMBER_AXIS)),
-            donate=(0,),
-        )
-        self._score = self._over_devices(program.score, (_SPREAD, _WHOLE, _WHOLE), _SPREAD)
-        self._outputs = self._over_devices(program.outputs, (_SPREAD, _WHOLE, _WHOLE), _SPREAD)
+            self.table = self.table._replace(rows=calls.transform(self.data, prepared))
+        self._calls = calls
 
     def _worth_transforming(self, data: PyTree, prepared: PyTree, folds: int) -> bool:
         """Whether rows change at all, and every fold's view of them fits into memory beside the rest."""
@@ -83,20 +111,20 @@ class Compiled:
 
     def refill(self, slots: Slots, assignment: Assignment) -> Slots:
         """The lane with new members where asked; ``slots`` is used up."""
-        return self._timed("refill", slots, self._refill, slots, self._put(assignment), self.table)
+        return self._timed("refill", slots, self._calls.refill, slots, self._put(assignment), self.table)
 
     def chunk(self, slots: Slots, limits: Limits, epochs: int) -> tuple[Slots, dict[str, jax.Array]]:
         """Train a lane; returns at once, the result follows. ``slots`` is used up."""
         arguments = (slots, self.data, self.table, limits, jnp.int32(epochs))
-        return self._timed("chunk", slots, self._chunk, *arguments)
+        return self._timed("chunk", slots, self._calls.chunk, *arguments)
 
     def score(self, slots: Slots) -> PyTree:
         """Sums and counts of every slot's best model over its fold's test rows."""
-        return self._timed("score", slots, self._score, slots, self.data, self.table)
+        return self._timed("score", slots, self._calls.score, slots, self.data, self.table)
 
     def outputs(self, slots: Slots) -> PyTree:
         """Predictions of every slot's best model for its fold's test rows."""
-        return self._timed("outputs", slots, self._outputs, slots, self.data, self.table)
+        return self._timed("outputs", slots, self._calls.outputs, slots, self.data, self.table)
 
     def shape_of_slots(self, assignment: Assignment) -> Slots:
         """The lane's leaves as shapes and dtypes, nothing computed."""
@@ -108,10 +136,6 @@ class Compiled:
 
     def _put(self, tree: PyTree) -> PyTree:
         return jax.device_put(tree, spread(self.mesh))
-
-    def _over_devices(self, function: Any, ins: Any, outs: Any, donate: tuple[int, ...] = ()) -> Any:
-        mapped = jax.shard_map(function, mesh=self.mesh, in_specs=ins, out_specs=outs, check_vma=False)
-        return jax.jit(mapped, donate_argnums=donate)
 
     def _timed(self, name: str, stack: Any, call: Any, *arguments: Any) -> Any:
         width = int(np.shape(stack.fold)[0])

@@ -19,7 +19,7 @@ from manyfit.engine.lane import Lane, pack, restack, unpack
 from manyfit.engine.member import Member, Rows, member_keys
 from manyfit.engine.objective import Objective, PyTree
 from manyfit.engine.plan import Plan, plan
-from manyfit.engine.program import RUNNING, STATUS, Assignment, Limits, Program, Shape
+from manyfit.engine.program import RUNNING, STATUS, Assignment, Limits, Shape, program_of
 
 CHUNK_SECONDS = 0.4
 """About how long one chunk runs: short enough to show progress, long enough that the host costs nothing."""
@@ -108,7 +108,7 @@ class Population:
         self._fold = np.array([m.fold for m in self.members], np.int32)
 
         mesh = devices.mesh(device_count)
-        self._compiled = Compiled(Program(objective, shape), mesh, data, folds)
+        self._compiled = Compiled(program_of(objective, shape), mesh, data, folds)
         one = self._compiled.shape_of_slots(self._assign([0]))
         state_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(one))
         self._template = one

@@ -333,6 +333,25 @@ class Program:
         return self.objective.transform(prepared, _take(data, rows))
 
 
+def program_of(objective: Objective, shape: Shape) -> Program:
+    """The program of an objective: the same one for an equal objective, so that it is traced once a process.
+
+    Only a frozen dataclass of hashable fields is looked up; what may change under its name is traced anew.
+    """
+    parameters = getattr(objective, "__dataclass_params__", None)
+    if parameters is None or not parameters.frozen:
+        return Program(objective, shape)
+    try:
+        return _known_program(objective, shape)  # type: ignore[arg-type]
+    except TypeError:  # a field that cannot be hashed
+        return Program(objective, shape)
+
+
+@functools.lru_cache(maxsize=16)
+def _known_program(objective: Objective, shape: Shape) -> Program:
+    return Program(objective, shape)
+
+
 def _stream(key_data: Array, stream: int) -> Array:
     """One of a member's independent streams of randomness, as a typed key."""
     return jax.random.fold_in(jax.random.wrap_key_data(key_data), stream)

@@ -23,6 +23,9 @@ class Inputs:
     shapes: Mapping[str, jax.ShapeDtypeStruct]
     cardinalities: tuple[int, ...] = ()
 
+    def __hash__(self) -> int:
+        return hash((tuple(self.shapes.items()), self.cardinalities))
+
     def __getitem__(self, name: str) -> jax.ShapeDtypeStruct:
         return self.shapes[name]
 
