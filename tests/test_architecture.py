@@ -16,7 +16,7 @@ FLOORS = {
     **dict.fromkeys(("engine", "objectives"), 2),
     **dict.fromkeys(("tune", "evaluate"), 3),
     **dict.fromkeys(("tasks", "experiment"), 4),
-    **dict.fromkeys(("cli", "report", "estimators"), 5),
+    **dict.fromkeys(("cli", "report", "estimators", "__main__"), 5),
 }
 APART = {
     ("engine", "models"),

@@ -75,6 +75,8 @@ class Predictor:
         """The ensemble's prediction with its spread."""
         outputs = self.predict_members(rows).astype(np.float64)
         mean, spread = outputs.mean(axis=0), outputs.std(axis=0)
+        if self.classes:  # float32 sums to 1 in 7 digits; who checks in float64 wants 15
+            mean /= mean.sum(axis=1, keepdims=True)
         labels = np.array(self.classes)[mean.argmax(axis=1)] if self.classes else None
         return Prediction(mean, spread, labels)
 
