@@ -110,7 +110,7 @@ class Column:
         found = parse_dates(values, style)
         if found is None:
             return None
-        dates = np.append(found.values, np.datetime64("NaT"))[codes]
+        dates = np.append(found.values, np.datetime64("NaT", "us"))[codes]
         return found._replace(values=dates, bad=np.append(found.bad, False)[codes])
 
 

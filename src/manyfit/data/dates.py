@@ -71,7 +71,7 @@ def parse_dates(values: Sequence[str], style: str | None = None) -> Dates | None
             return None
         style, ambiguous = found
     parsed = [_parse(value, style) for value in values]
-    dates = np.array([np.datetime64("NaT") if d is None else d for d in parsed], "datetime64[us]")
+    dates = np.array([np.datetime64("NaT", "us") if d is None else d for d in parsed], "datetime64[us]")
     return Dates(dates, np.array([d is None for d in parsed], bool), style, ambiguous)
 
 
