@@ -1,8 +1,9 @@
 """The digits experiment in skorch (PyTorch): GridSearchCV over learning rates, once a seed."""
 
+import sys
+
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from skorch import NeuralNetClassifier
 
@@ -22,7 +23,8 @@ class Net(torch.nn.Sequential):
 
 def main() -> None:
     torch.set_num_threads(1)
-    x, y = load_digits(return_X_y=True)
+    with np.load(sys.argv[1]) as digits:
+        x, y = digits["x"], digits["y"]
     x, y = (x / 16).astype(np.float32), y.astype(np.int64)
     scores = []
     for seed in range(3):

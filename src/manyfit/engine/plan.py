@@ -22,7 +22,7 @@ MEMORY_SHARE = 0.6
 class Plan:
     """``lanes`` stacks of ``devices * width`` slots each.
 
-    Two lanes take turns: while the host looks at one, the devices work on the other.
+    Where there are two, they take turns: while the host looks at one, the devices work on the other.
     """
 
     devices: int
@@ -60,8 +60,9 @@ def plan(
     most = max(1, min(most, room)) if width is None else width
     if width is None:
         width = _least_waste(members, devices, most)
-    calls = math.ceil(members / (devices * width))
-    return Plan(devices, width, min(2, calls))
+    # on CPU the host's look is short, and a second lane only contends for the cores that the first one uses
+    lanes = 1 if platform == "cpu" else min(2, math.ceil(members / (devices * width)))
+    return Plan(devices, width, lanes)
 
 
 def _least_waste(members: int, devices: int, most: int) -> int:

@@ -98,12 +98,7 @@ class Program:
     def fresh(self, assignment: Assignment, table: FoldTable) -> Slots:
         """Every slot at its start."""
 
-        def one(key: Array, hyper: dict[str, Array], fold: Array) -> tuple[PyTree, PyTree]:
-            prepared = jax.tree.map(lambda leaf: leaf[fold], table.prepared)
-            state = self.objective.init(_stream(key, _INIT), hyper, prepared)
-            return state, self.objective.export(state)
-
-        state, best = jax.vmap(one)(assignment.key, assignment.hyper, assignment.fold)
+        state, best = self._start(assignment.key, assignment.hyper, assignment.fold, table)
         slots = assignment.key.shape[0]
         zero = jnp.zeros(slots, jnp.int32)
         return Slots(
@@ -226,6 +221,19 @@ class Program:
         return lax.fori_loop(0, last, step, (slots.state, zero))
 
     @functools.cached_property
+    def _start(self) -> Callable[..., tuple[PyTree, PyTree]]:
+        """Every slot's first state and what is exported of it; traced once, like ``_update``."""
+
+        def start(
+            key: Array, hyper: dict[str, Array], fold: Array, table: FoldTable
+        ) -> tuple[PyTree, PyTree]:
+            prepared = jax.tree.map(lambda leaf: leaf[fold], table.prepared)
+            state = self.objective.init(_stream(key, _INIT), hyper, prepared)
+            return state, self.objective.export(state)
+
+        return jax.jit(jax.vmap(start, in_axes=(0, 0, 0, None)))
+
+    @functools.cached_property
     def _update(self) -> Callable[..., tuple[PyTree, dict[str, Metric]]]:
         """One step of every slot; members that are not active keep their state.
 
@@ -342,13 +350,14 @@ def program_of(objective: Objective, shape: Shape) -> Program:
     if parameters is None or not parameters.frozen:
         return Program(objective, shape)
     try:
-        return _known_program(objective, shape)  # type: ignore[arg-type]
+        hash(objective)
     except TypeError:  # a field that cannot be hashed
         return Program(objective, shape)
+    return _known_program(objective, shape)
 
 
 @functools.lru_cache(maxsize=16)
-def _known_program(objective: Objective, shape: Shape) -> Program:
+def _known_program(objective: Any, shape: Shape) -> Program:
     return Program(objective, shape)
 
 

@@ -79,6 +79,7 @@ def summarise(
         found = resampled_interval(table(trial, metric), **_sizes(prepared))
         return found.within(*metrics.METRICS[metric].bounds) if metric in metrics.METRICS else found
 
+    sizes = _parameters(prepared)
     scores = []
     for trial in prepared.trials:
         if trial.index not in complete:
@@ -95,7 +96,7 @@ def summarise(
                 hyper=trial.values,
                 members=len(here),
                 diverged=sum(rows[i]["status"] == "diverged" for i in here),
-                parameters=trial.objective.parameters() if hasattr(trial.objective, "parameters") else 0,
+                parameters=sizes[trial.index],
                 score=interval(trial.index, prepared.metric),
                 validation=_validation(rows, here),
                 p_value=p,
@@ -132,6 +133,15 @@ def summarise(
         folder=folder,
         warnings=warnings,
     )
+
+
+def _parameters(prepared: Prepared) -> dict[int, int]:
+    """Trained values of one member by trial, 0 where the objective does not say: counted once a bucket."""
+    sizes = {}
+    for bucket in prepared.buckets:
+        count = getattr(bucket.trials[0].objective, "parameters", lambda: 0)()
+        sizes |= {trial.index: count for trial in bucket.trials}
+    return sizes
 
 
 def _choose(
