@@ -201,6 +201,13 @@ def test_a_prediction_does_not_depend_on_the_other_rows(fitted):
             np.testing.assert_array_equal(answers(model, X[some]), found[some])
 
 
+def test_probabilities_sum_to_1_in_double_precision(fitted):
+    for model, X in fitted:
+        if is_classifier(model):
+            given = model.predict_proba(X).astype(np.float64)
+            np.testing.assert_allclose(given.sum(axis=1), 1.0, rtol=0, atol=1e-12)
+
+
 def test_pickled_and_cloned(fitted):
     for model, X in fitted:
         before = answers(model, X[:9])

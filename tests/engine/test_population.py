@@ -292,3 +292,27 @@ def test_rows_transformed_once_or_batch_by_batch_are_the_same(monkeypatch):
     plain = train(classifier(), width=2)
     with pytest.raises(AssertionError):
         same(plain[0, 0, 0], once[0, 0, 0], exact=False)
+
+
+def test_an_objective_that_may_change_is_traced_anew():
+    """A mutable objective keeps its identity while an attribute changes; the old program must not answer for it."""
+
+    class Moved(Network):
+        __dataclass_params__ = None  # not known as frozen
+
+    objective = Moved(features=4)
+    rng = np.random.default_rng(0)
+    data = {"x": rng.normal(size=(40, 4)).astype(np.float32), "y": rng.integers(0, 3, 40).astype(np.int32)}
+    rows = np.arange(40, dtype=np.int32)
+    folds = [Rows(rows[:30], rows[:0], rows[30:])]
+
+    def weights(noise):
+        object.__setattr__(objective, "noise", noise)
+        found = []
+        member = Member(0, 0, 0, {"learning_rate": 0.01})
+        Population(objective, data, [member], folds, Shape(10), epochs=2).run(Hooks(finish=found.append))
+        return found[0].model["w1"]
+
+    quiet, loud = weights(0.0), weights(3.0)
+    assert not np.array_equal(quiet, loud)
+    np.testing.assert_array_equal(quiet, weights(0.0))
