@@ -353,11 +353,12 @@ def program_of(objective: Objective, shape: Shape) -> Program:
         hash(objective)
     except TypeError:  # a field that cannot be hashed
         return Program(objective, shape)
-    return _known_program(objective, shape)
+    hashable: Any = objective
+    return _known_program(hashable, shape)
 
 
 @functools.lru_cache(maxsize=16)
-def _known_program(objective: Any, shape: Shape) -> Program:
+def _known_program(objective: Objective, shape: Shape) -> Program:
     return Program(objective, shape)
 
 

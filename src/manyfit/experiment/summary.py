@@ -137,7 +137,7 @@ def summarise(
 
 def _parameters(prepared: Prepared) -> dict[int, int]:
     """Trained values of one member by trial, 0 where the objective does not say: counted once a bucket."""
-    sizes = {}
+    sizes: dict[int, int] = {}
     for bucket in prepared.buckets:
         count = getattr(bucket.trials[0].objective, "parameters", lambda: 0)()
         sizes |= {trial.index: count for trial in bucket.trials}

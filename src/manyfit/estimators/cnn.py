@@ -1,0 +1,158 @@
+"""A convolutional network under scikit-learn's contract: images in, classes out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+from manyfit.data import ImagePreprocess
+from manyfit.errors import ConfigError
+from manyfit.estimators.base import Classifier
+from manyfit.models import CNN
+from manyfit.tasks.task import Task, fingerprint
+
+
+class CNNClassifier(Classifier):
+    """A small convolutional network for images.
+
+    ``X`` is ``(rows, height, width)`` or ``(rows, height, width, channels)``; or
+    ``(rows, features)``, each row an image of ``image_shape`` (height, width) or
+    (height, width, channels) with channels last. Where that is not given, a row
+    is a square of one channel if its length is a square number, else a single
+    column of pixels. Pixels are uint8 or any finite numbers, in any unit: every
+    channel is standardised by each fold's training images. ``y`` ``(rows,)``
+    are labels of any kind. ``fit`` and the other settings are as in ``MLPClassifier``.
+
+    Every check of scikit-learn's for estimators passes.
+
+    >>> from sklearn.datasets import load_digits
+    >>> digits = load_digits()
+    >>> model = CNNClassifier(channels=(16,), epochs=4, folds=2).fit(digits.images, digits.target)
+    >>> model.score(digits.images, digits.target) > 0.8
+    True
+    """
+
+    image_shape_: tuple[int, int, int]
+
+    def __init__(
+        self,
+        channels: Sequence[int] = (32, 64),
+        hidden: int = 128,
+        *,
+        image_shape: tuple[int, ...] | None = None,
+        dropout: float = 0.25,
+        learning_rate: float | None = None,
+        weight_decay: float | None = None,
+        trials: int = 1,
+        seeds: int = 1,
+        folds: int = 5,
+        epochs: int = 40,
+        patience: int | None = 8,
+        batch_size: int | str = "auto",
+        validation: float = 0.2,
+        random_state: Any = 0,
+    ) -> None:
+        self.channels = channels
+        self.hidden = hidden
+        self.image_shape = image_shape
+        self.dropout = dropout
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.trials = trials
+        self.seeds = seeds
+        self.folds = folds
+        self.epochs = epochs
+        self.patience = patience
+        self.batch_size = batch_size
+        self.validation = validation
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train on images ``X`` and their labels ``y`` ``(rows,)``.
+
+        Raises ``ValueError`` for fewer than 2 classes or 4 rows, pixels that are not
+        finite, and shapes that do not fit; ``ConfigError``, a ``ValueError`` too,
+        for settings out of range.
+        """
+        shape = _image(X)
+        X, y = validate_data(self, _rows(X), y, dtype="numeric")
+        encoded = self._encode(y)
+        self.image_shape_ = self._shape(X.shape[1], shape)
+        data = {"inputs": self._pixels(X), "target": encoded}
+        task = Task(
+            kind=self._kind,
+            data=data,
+            rows=len(X),
+            classes=self._names,
+            preprocess=ImagePreprocess(),
+            about={
+                "source": "arrays",
+                "kind": "images",
+                "rows": len(X),
+                "fingerprint": fingerprint(data),
+                "columns": [],
+                "warnings": [],
+            },
+        )
+        model = CNN(channels=tuple(self.channels), hidden=self.hidden, dropout=self.dropout)
+        self._run(task, model)
+        return self
+
+    def _inputs(self, X: Any) -> dict[str, np.ndarray]:
+        shape = _image(X)
+        if shape is not None and shape != self.image_shape_:
+            raise ValueError(f"X holds images of shape {shape}, the model was trained on {self.image_shape_}")
+        return self._pixels(validate_data(self, _rows(X), reset=False, dtype="numeric"))
+
+    def _shape(self, features: int, image: tuple[int, int, int] | None) -> tuple[int, int, int]:
+        given = None if self.image_shape is None else tuple(self.image_shape)
+        if given is not None and (len(given) not in (2, 3) or min(given) < 1):
+            raise ConfigError(f"image_shape={given}: give (height, width) or (height, width, channels)")
+        if given is not None:
+            height, width, channels = (*given, 1)[:3]
+            if height * width * channels != features:
+                raise ValueError(
+                    f"image_shape={given} has {height * width * channels} pixels, X has {features} features"
+                )
+            if image is not None and image != (height, width, channels):
+                raise ValueError(f"X holds images of shape {image}, image_shape is {given}")
+            return height, width, channels
+        if image is not None:
+            return image
+        side = round(features**0.5)
+        return (side, side, 1) if side * side == features else (features, 1, 1)
+
+    def _pixels(self, X: np.ndarray) -> dict[str, np.ndarray]:
+        if X.dtype != np.uint8:
+            with np.errstate(over="ignore"):
+                X = X.astype(np.float32)
+            if np.isinf(X).any():
+                raise ValueError("X holds a value too large for dtype('float32')")
+        return {"pixels": X.reshape(len(X), *self.image_shape_)}
+
+
+def _image(X: Any) -> tuple[int, int, int] | None:
+    """(height, width, channels) of an array of images; None for rows of pixels, and for what is no array."""
+    shape: tuple[int, ...] = getattr(X, "shape", ())
+    if len(shape) == 4:
+        return shape[1], shape[2], shape[3]
+    if len(shape) == 3:
+        return shape[1], shape[2], 1
+    if len(shape) > 4:
+        raise ValueError(
+            f"X has shape {shape}: give (rows, height, width), with channels last if there are any"
+        )
+    return None
+
+
+def _rows(X: Any) -> Any:
+    """Images as rows of pixels, all else as it is."""
+    return X if _image(X) is None else np.asarray(X).reshape(len(X), -1)
