@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from manyfit.data import images
+from manyfit.data import image_files
 from manyfit.data.images import ImageSchema, read
 from manyfit.errors import ConfigError, DataError
 
@@ -395,4 +395,4 @@ def test_without_pillow(folder, monkeypatch):
 
 
 def test_suffixes_are_public():
-    assert ".png" in images.SUFFIXES
+    assert ".png" in image_files.SUFFIXES

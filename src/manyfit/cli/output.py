@@ -30,7 +30,7 @@ def check_ending(path: Path) -> None:
 
 def image_files(predictor: Predictor, data: Path) -> list[str]:
     """The file of each image, where images are files; none for tables and arrays."""
-    from manyfit.data.images import files_of
+    from manyfit.data.image_files import files_of
     from manyfit.tasks.images import ImageEncoder
 
     if not isinstance(predictor.encoder, ImageEncoder):

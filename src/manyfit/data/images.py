@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import itertools
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,27 +11,30 @@ from typing import Any
 import numpy as np
 
 from manyfit.data._pixels import (
-    SUFFIXES,
     array_pixels,
     common_size,
     decode,
     header,
-    hidden,
-    images_in,
     read_npz,
     resize_all,
     to_channels,
 )
-from manyfit.data.idx import find_idx, idx_labels, is_idx, read_idx_images, read_idx_pair
+from manyfit.data.idx import idx_labels, read_idx_pair
+from manyfit.data.image_files import (
+    arrays_of,
+    class_of,
+    files_in_folder,
+    files_in_table,
+    image_paths,
+    is_idx_source,
+    is_table,
+    part_folder,
+    skipped,
+)
+from manyfit.data.image_labels import classes_of, target_of
 from manyfit.errors import ConfigError, DataError, nearest
 
-_PARTS = {
-    "train": ("train", "training"),
-    "test": ("test", "testing", "val", "valid", "validation"),
-}
 _MODES = {"L": 1, "GREY": 1, "GRAY": 1, "RGB": 3}
-_MANY_VALUES = 50
-"""Whole numbers in a target column are classes up to so many different ones."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class ImageSchema:
         and for a size that the model was not trained on.
         """
         size = (self.height, self.width)
-        arrays = source if isinstance(source, np.ndarray) else _arrays_of(source)
+        arrays = source if isinstance(source, np.ndarray) else arrays_of(source)
         if arrays is not None:
             what = "the array" if isinstance(source, np.ndarray) else str(source)
             pixels = array_pixels(arrays, what, [])
@@ -104,15 +103,15 @@ class ImageSchema:
         labels: Any
         if not path.exists():
             raise DataError(f"{path} does not exist")
-        if _is_idx_source(path):
+        if is_idx_source(path):
             labels = read_idx_pair(path)[1]
         elif path.suffix.lower() == ".npz":
             labels = read_npz(path, None)[1]
-        elif _is_table(path):
-            labels = _table(path, self.target or "label")[1]
+        elif is_table(path):
+            labels = files_in_table(path, self.target or "label")[1]
         else:
-            labels = [_class_of(file, path) for file in image_paths(path)]
-        return _target(labels, str(path), self.classes, numbers=True)[0]
+            labels = [class_of(file, path) for file in image_paths(path)]
+        return target_of(labels, str(path), self.classes, numbers=True)[0]
 
     def _wrong_size(self, size: Sequence[int], what: str) -> str:
         return (
@@ -205,16 +204,16 @@ def read(
         raise ConfigError(f"part={part!r}: give 'train' or 'test'")
     if not path.exists():
         raise DataError(f"{path} does not exist")
-    table = _is_table(path)
+    table = is_table(path)
     if target is not None and not table and (path.is_file() or target != "folder"):
         raise ConfigError(f"target={target!r} names a column of a table; {path} is none: leave it out")
-    if _is_idx_source(path):
+    if is_idx_source(path):
         images, labels, parts = read_idx_pair(path, part)
         known = [str(label) for label in idx_labels(path)] if classes is None else classes
         return _arrays(path, images, labels, known, (part or parts[0], parts), shape, channels)
     if path.is_file() and path.suffix.lower() == ".npz":
         images, labels, everything, parts = read_npz(path, part)
-        shared = _classes(everything, str(path), numbers=True) if len(parts) > 1 else ()
+        shared = classes_of(everything, str(path), numbers=True) if len(parts) > 1 else ()
         return _arrays(
             path,
             images,
@@ -226,18 +225,18 @@ def read(
         )
     notes: list[str] = []
     if path.is_dir():
-        root = _part_folder(path, part)
-        files, texts = _folder(root)
-        notes += _skipped(root)
+        root = part_folder(path, part)
+        files, texts = files_in_folder(root)
+        notes += skipped(root)
     elif table:
         if target is None:
             raise DataError(f"{path} lists images: say which with target= (--target) is the column of labels")
-        root, (files, texts) = path.parent, _table(path, target)
+        root, (files, texts) = path.parent, files_in_table(path, target)
     else:
         raise DataError(
             f"{path}: a folder with a folder per class, a .csv or .tsv of paths, an .npz or an IDX file is read"
         )
-    values, names = _target(texts, str(path), classes, numbers=table)
+    values, names = target_of(texts, str(path), classes, numbers=table)
     found = [header(file) for file in files]
     shape = shape or common_size(files, [size for size, _ in found])
     if channels is None:
@@ -246,48 +245,6 @@ def read(
     relative = tuple(file.relative_to(root).as_posix() for file in files)
     label = target if table else None
     return Images(pixels, values, names, relative, tuple(notes), part, (), size is not None, str(path), label)
-
-
-def lists_images(path: Path) -> bool:
-    """Whether a CSV or TSV file has a column of image paths, by its first rows."""
-    if not (_is_table(path) and path.is_file()):
-        return False
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(itertools.islice(csv.reader(file, delimiter=_delimiter(path)), 1, 21))
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return False  # the reader of tables says what is wrong
-    return bool(rows) and any(
-        all(cell.strip().lower().endswith(SUFFIXES) for cell in column) for column in zip(*rows)
-    )
-
-
-def _is_table(path: Path) -> bool:
-    return path.name.lower().endswith((".csv", ".tsv")) and not path.is_dir()
-
-
-def _is_idx_source(path: Path) -> bool:
-    return (path.is_dir() and bool(find_idx(path))) or (path.is_file() and is_idx(path))
-
-
-def _arrays_of(source: Any) -> np.ndarray | None:
-    """The images of an ``.npz`` or IDX source; None where images are files of their own."""
-    path = Path(source) if isinstance(source, (str, Path)) else None
-    if path is None or not path.exists():
-        return None
-    if _is_idx_source(path):
-        return read_idx_images(path)
-    return read_npz(path, None, labels=False)[0] if path.suffix.lower() == ".npz" else None
-
-
-def _class_of(file: Path, root: Path) -> str:
-    """The name of the class folder below ``root`` that an image lies in."""
-    inner = file.relative_to(root).parts if root.is_dir() else ()
-    if len(inner) < 2:
-        raise DataError(
-            f"{file} lies in no folder of a class; to score images sort them as {root.name}/cat/1.png"
-        )
-    return inner[0]
 
 
 def _arrays(
@@ -300,36 +257,12 @@ def _arrays(
     channels: int | None,
 ) -> Images:
     notes: list[str] = []
-    values, names = _target(labels, str(path), classes, numbers=True)
+    values, names = target_of(labels, str(path), classes, numbers=True)
     pixels = array_pixels(images, str(path), notes)
     if size is not None:
         pixels = resize_all(pixels, size)
     pixels = to_channels(pixels, channels or pixels.shape[3])
     return Images(pixels, values, names, (), tuple(notes), *part, size is not None, str(path))
-
-
-def image_paths(source: str | Path | Iterable[str | Path]) -> list[Path]:
-    """The images of a folder (recursively, sorted), a table of paths, a file, or a list of paths.
-
-    Raises ``DataError`` where there are none or one does not exist.
-    """
-    if isinstance(source, (str, Path)) and Path(source).is_dir():
-        paths = images_in(Path(source))
-    elif isinstance(source, (str, Path)) and _is_table(Path(source)) and Path(source).exists():
-        paths, _ = _table(Path(source), None)
-    else:
-        paths = [Path(p) for p in ([source] if isinstance(source, (str, Path)) else source)]
-    for path in paths:
-        if not path.is_file():
-            raise DataError(f"{path} does not exist")
-    if not paths:
-        raise DataError(f"{source}: no images here (read are {', '.join(SUFFIXES)})")
-    return paths
-
-
-def files_of(source: str | Path) -> list[Path]:
-    """The files of the images that ``ImageSchema.encode`` gives, in its order; none where they lie in one array."""
-    return [] if _arrays_of(source) is not None else image_paths(source)
 
 
 def _channels(mode: str | None) -> int | None:
@@ -350,138 +283,3 @@ def _size(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
 
 
 # Where the images are and what they are labelled.
-
-
-def _skipped(folder: Path) -> list[str]:
-    others = sorted(
-        str(p.relative_to(folder))
-        for p in folder.rglob("*")
-        if p.is_file() and p.suffix.lower() not in SUFFIXES and not hidden(p.relative_to(folder))
-    )
-    return [f"{len(others)} files are no images and were left out, such as {others[0]}"] if others else []
-
-
-def _part_folder(folder: Path, part: str | None) -> Path:
-    """The folder of a part, where a folder is split into train/ and test/ (or val/)."""
-    inner = sorted(p.name for p in folder.iterdir() if p.is_dir() and not hidden(Path(p.name)))
-    split = bool(inner) and all(name.lower() in _PARTS["train"] + _PARTS["test"] for name in inner)
-    if part is None and not split:
-        return folder
-    if part is None:
-        raise DataError(
-            f"{folder} holds the parts {', '.join(inner)}, not classes: "
-            f"read one of them, such as {folder / inner[0]}, or give part='train'"
-        )
-    for name in _PARTS[part]:
-        for place in inner:
-            if place.lower() == name:
-                return folder / place
-    raise DataError(f"{folder} has no folder {part!r}: it holds {', '.join(inner) or 'no folders'}")
-
-
-def _folder(folder: Path) -> tuple[list[Path], list[str]]:
-    inner = sorted(p for p in folder.iterdir() if p.is_dir() and not hidden(Path(p.name)))
-    if not inner:
-        loose = "its images lie loose" if images_in(folder) else "it holds no images"
-        raise DataError(f"{folder} has no folder per class ({loose}): sort them as {folder.name}/cat/1.png")
-    files, labels = [], []
-    for place in inner:
-        found = images_in(place)
-        if not found:
-            raise DataError(
-                f"{place} holds no images (read are {', '.join(SUFFIXES)}): remove the folder, or fill the class"
-            )
-        files += found
-        labels += [place.name] * len(found)
-    return files, labels
-
-
-def _delimiter(path: Path) -> str:
-    return "\t" if path.suffix.lower() == ".tsv" else ","
-
-
-def _table(path: Path, target: str | None) -> tuple[list[Path], list[str]]:
-    """The images that a table lists, and their labels (none without ``target``)."""
-    try:
-        rows = list(
-            csv.DictReader(io.StringIO(path.read_text("utf-8-sig")), delimiter=_delimiter(path), restval="")
-        )
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is no readable table ({error}): save it as UTF-8 text") from error
-    if not rows:
-        raise DataError(f"{path} has no rows below its header")
-    columns = [name for name in rows[0] if name is not None]
-    if target is not None and target not in columns:
-        raise DataError(f"{path} has no column {target!r} (target); {nearest(target, columns)}")
-    candidates = [
-        name
-        for name in columns
-        if name != target and all((row[name] or "").strip().lower().endswith(SUFFIXES) for row in rows)
-    ]
-    if not candidates:
-        raise DataError(f"{path} has no column of image paths (every row ending in {', '.join(SUFFIXES)})")
-    root, files, labels = path.parent.resolve(), [], []
-    for number, row in enumerate(rows, start=2):
-        name = (row[candidates[0]] or "").strip()
-        label = None if target is None else (row[target] or "").strip()
-        file = path.parent / name
-        if not file.resolve().is_relative_to(root):
-            raise DataError(
-                f"{path}, line {number}: {name!r} lies outside of the table's folder; move the image below it"
-            )
-        if not file.is_file():
-            raise DataError(f"{path}, line {number}: {name!r} does not exist in {path.parent}")
-        if label == "":
-            raise DataError(f"{path}, line {number}: no value in {target!r}; fill it in, or remove the row")
-        files.append(file)
-        if label is not None:
-            labels.append(label)
-    return files, labels
-
-
-def _target(
-    labels: Sequence[Any] | np.ndarray, source: str, classes: Sequence[str] | None, *, numbers: bool
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Class indices int32 and names, or float32 values and no names (where ``numbers`` may be values)."""
-    texts = [str(label) for label in (labels.tolist() if isinstance(labels, np.ndarray) else labels)]
-    names = _classes(texts, source, numbers) if classes is None else tuple(map(str, classes))
-    if not names:
-        return np.array(texts, np.float64).astype(np.float32), ()
-    index = {name: i for i, name in enumerate(names)}
-    for number, text in enumerate(texts, start=1):
-        if text not in index:
-            raise DataError(f"{source}: image {number} is labelled {text!r}; {nearest(text, names)}")
-    if classes is None:
-        _check_counts(Counter(texts), source)
-    return np.array([index[text] for text in texts], np.int32), names
-
-
-def _classes(labels: Sequence[Any] | np.ndarray, source: str, numbers: bool) -> tuple[str, ...]:
-    """The names of the classes in order (numbers by size), or none for a regression target."""
-    texts = [str(label) for label in (labels.tolist() if isinstance(labels, np.ndarray) else labels)]
-    try:
-        values = np.array([float(text) for text in texts])
-    except ValueError:
-        return tuple(sorted(set(texts)))
-    if numbers:
-        if not np.isfinite(values).all():
-            first = int(np.argmin(np.isfinite(values)))
-            raise DataError(
-                f"{source}: the target of image {first + 1} is {texts[first]}: remove it, or mend it"
-            )
-        if np.any(values != np.round(values)) or len(np.unique(values)) > _MANY_VALUES:
-            return ()
-    return tuple(sorted(set(texts), key=lambda text: (float(text), text)))
-
-
-def _check_counts(counts: Counter[str], source: str) -> None:
-    if len(counts) == 1:
-        raise DataError(
-            f"{source}: every image is of the class {next(iter(counts))!r}; at least two are needed"
-        )
-    for name, count in counts.items():
-        if count == 1:
-            raise DataError(
-                f"{source}: the class {name!r} has one image; training and testing need two or more, "
-                "add images or remove the class"
-            )

@@ -46,7 +46,7 @@ def read_task(options: Any) -> Task:
 def is_images(path: Path, target: str | None) -> bool:
     """Whether ``path`` holds images: a folder, an ``.npz``, IDX files, or a table of paths."""
     from manyfit.data.idx import is_idx
-    from manyfit.data.images import lists_images
+    from manyfit.data.image_files import lists_images
 
     if path.is_dir() or target == "folder" or path.suffix.lower() == ".npz":
         return True
