@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 
@@ -154,6 +155,44 @@ def test_resumed_equals_uninterrupted_bit_for_bit(name, tmp_path):
     for index in whole:
         histories = [{k: v[index] for k, v in p.history.items()} for p in (population, reference)]
         same((found[index], histories[0]), (whole[index], histories[1]))
+
+
+def test_a_checkpoint_does_not_change_while_training_goes_on():
+    """It is written in the background: what it holds must be its own."""
+    fixed, options = CASES["classifier"]()
+    kept, as_saved = [], []
+
+    def save(checkpoint):
+        kept.append(checkpoint)
+        as_saved.append(copy.deepcopy(checkpoint))
+
+    Population(**fixed, **options, width=1, chunk=1).run(Hooks(save_due=lambda: True, save=save))
+    assert len(kept) > 3 and kept[0].meta["seats"] != kept[-1].meta["seats"]
+    for now, then in zip(kept, as_saved, strict=True):
+        assert now.meta == then.meta
+        for name, values in then.arrays.items():
+            np.testing.assert_array_equal(now.arrays[name], values, err_msg=name)
+
+
+def test_members_that_were_lost_train_again():
+    """Their rows are gone though every seat is empty: as after a damaged file of a run at its end."""
+    fixed, options = CASES["classifier"]()
+    whole, again, kept = {}, {}, []
+    first = Population(**fixed, **options, width=2)
+    first.run(
+        Hooks(
+            finish=lambda o: whole.__setitem__(o.index, o),
+            stop=lambda: len(whole) == len(first.members),
+            save=kept.append,
+        )
+    )
+    second = Population(**fixed, **options, width=2)
+    done = set(whole) - {0, 5}
+    assert second.run(Hooks(finish=lambda o: again.__setitem__(o.index, o)), resume=kept[-1], done=done)
+    assert sorted(again) == [0, 5]
+    for index in again:
+        histories = [{k: v[index] for k, v in p.history.items()} for p in (second, first)]
+        same((again[index], histories[0]), (whole[index], histories[1]))
 
 
 def test_another_layout_goes_on_too(tmp_path):

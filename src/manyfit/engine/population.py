@@ -184,9 +184,19 @@ class Population:
 
     def _open_lane(self) -> Lane:
         """A lane with the next members of the queue."""
-        seats = [self._queue.popleft() if self._queue else None for _ in range(self.plan.slots)]
-        assignment = self._assign(seats)
-        return Lane(self._compiled.refill(self._compiled.empty(assignment), assignment), seats)
+        nobody: list[int | None] = [None] * self.plan.slots
+        lane = Lane(self._compiled.empty(self._assign(nobody)), nobody)
+        self._fill(lane)
+        return lane
+
+    def _fill(self, lane: Lane) -> None:
+        """Seat the next members of the queue where nobody sits."""
+        fresh: list[int | None] = [None] * len(lane.seats)
+        for slot, seat in enumerate(lane.seats):
+            if seat is None and self._queue:
+                lane.seats[slot] = fresh[slot] = self._queue.popleft()
+        if any(seat is not None for seat in fresh):
+            lane.slots = self._compiled.refill(lane.slots, self._assign(fresh))
 
     def _assign(self, seats: Sequence[int | None]) -> Assignment:
         index = np.array([0 if s is None else s for s in seats])
@@ -225,7 +235,6 @@ class Population:
         scores = {}
         if self._tested:
             scores = {n: np.array(m.value) for n, m in self._compiled.score(lane.slots).items()}
-        fresh: list[int | None] = [None] * len(lane.seats)
         for slot in ended:
             member = lane.seats[slot]
             assert member is not None
@@ -242,9 +251,8 @@ class Population:
                 )
             )
             self._done += 1
-            lane.seats[slot] = fresh[slot] = self._queue.popleft() if self._queue else None
-        if any(seat is not None for seat in fresh):
-            lane.slots = self._compiled.refill(lane.slots, self._assign(fresh))
+            lane.seats[slot] = None
+        self._fill(lane)
 
     def _record(self, member: int, epoch: int, columns: dict[str, np.ndarray]) -> None:
         before = self._epochs_of[member]
@@ -266,12 +274,15 @@ class Population:
             self._lanes = restack(self._lanes, self.plan.slots, self._compiled.put)
 
     def _snapshot(self) -> Checkpoint:
-        """All that is needed to go on, as host arrays. No chunk may be under way."""
-        arrays = {f"history/{name}": values for name, values in self.history.items()}
+        """All that is needed to go on, as host arrays. No chunk may be under way.
+
+        Copies throughout: a checkpoint is written in the background, while training goes on.
+        """
+        arrays = {f"history/{name}": values.copy() for name, values in self.history.items()}
         for i, lane in enumerate(self._lanes):
             arrays |= pack(lane, f"lane{i}/")
         meta = {
-            "seats": [lane.seats for lane in self._lanes],
+            "seats": [list(lane.seats) for lane in self._lanes],
             "queue": list(self._queue),
             "epochs": self._epochs_of.tolist(),
             "chunk_epochs": self._chunk_epochs,
@@ -297,3 +308,7 @@ class Population:
             self._lanes = [Lane(self._compiled.put(lane.slots), lane.seats) for lane in lanes]
         else:  # another machine: other devices or another width
             self._lanes = restack(lanes, self.plan.slots, self._compiled.put)
+        for lane in self._lanes:
+            self._fill(lane)
+        while self._queue and len(self._lanes) < self.plan.lanes:
+            self._lanes.append(self._open_lane())

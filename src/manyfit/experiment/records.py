@@ -69,7 +69,7 @@ class Records:
             )
             self._parts.append({"name": name, "crc32": zlib.crc32(content), "members": sorted(fresh)})
         facts = {**meta, "engine": state.meta, "parts": list(self._parts), "rows": _listed(self.rows)}
-        arrays = {**state.arrays, **{f"done/{k}": v for k, v in histories.items()}}
+        arrays = {**state.arrays, **{f"done/{k}": v.copy() for k, v in histories.items()}}
         folder, number = self._folder.checkpoints, self._number
 
         def write() -> None:
