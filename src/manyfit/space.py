@@ -18,6 +18,7 @@ import inspect
 import math
 import re
 import typing
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias, TypeVar
@@ -32,12 +33,12 @@ class _NumericMark:
 
 
 @dataclass(frozen=True)
-class Distribution:
+class Distribution(ABC):
     """A set of values to search, with the measure to draw from."""
 
+    @abstractmethod
     def at(self, unit: float) -> Any:
         """The value at quantile ``unit`` in [0, 1]."""
-        raise NotImplementedError(type(self).__name__)
 
     def describe(self) -> dict[str, Any]:
         """A JSON-able account of the distribution."""

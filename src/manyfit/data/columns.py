@@ -130,8 +130,7 @@ def column_of(
     for cell, i in place.items():
         text = cell.strip() if type(cell) is str else _text(cell)
         boolean = boolean or isinstance(cell, (bool, np.bool_))
-        gone = text is None or text in absent
-        changed[i] = -1 if gone else texts.setdefault(text, len(texts))  # type: ignore[arg-type]
+        changed[i] = -1 if text is None or text in absent else texts.setdefault(text, len(texts))
     return Column(name, values=tuple(texts), codes=changed[codes], boolean=boolean, comma=comma)
 
 

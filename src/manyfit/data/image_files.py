@@ -36,10 +36,12 @@ def lists_images(path: Path) -> bool:
 
 
 def is_table(path: Path) -> bool:
+    """Whether the name is that of a CSV or TSV file; whether it exists is for its reader to say."""
     return path.name.lower().endswith((".csv", ".tsv")) and not path.is_dir()
 
 
 def is_idx_source(path: Path) -> bool:
+    """Whether this is an IDX file, or a folder that holds some."""
     return (path.is_dir() and bool(find_idx(path))) or (path.is_file() and is_idx(path))
 
 
@@ -78,6 +80,7 @@ def files_of(source: str | Path) -> list[Path]:
 
 
 def skipped(folder: Path) -> list[str]:
+    """A warning where the folder (or one in it) holds files that are no images; hidden ones do not count."""
     others = sorted(
         str(p.relative_to(folder))
         for p in folder.rglob("*")
@@ -105,6 +108,10 @@ def part_folder(folder: Path, part: str | None) -> Path:
 
 
 def files_in_folder(folder: Path) -> tuple[list[Path], list[str]]:
+    """The images of a folder per class, and the class of each, both in the order of their names.
+
+    Raises ``DataError`` where there are no class folders, or one holds no image.
+    """
     inner = sorted(p for p in folder.iterdir() if p.is_dir() and not hidden(Path(p.name)))
     if not inner:
         loose = "its images lie loose" if images_in(folder) else "it holds no images"

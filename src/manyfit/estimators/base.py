@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import Any
 
@@ -23,16 +24,20 @@ _FEWEST = 4
 """Rows that training, stopping and testing need at least."""
 
 
-class Estimator(BaseEstimator):
-    """What the estimators share: an experiment on the rows handed in, its chosen trial as the model."""
+class Estimator(BaseEstimator, ABC):
+    """What the estimators share: an experiment on the rows handed in, its chosen trial as the model.
+
+    Every estimator spells out all of its settings: scikit-learn reads them from
+    the signature of the class's own ``__init__``, inherited or shared ones it does not see.
+    """
 
     result_: Result
     n_features_in_: int
     n_iter_: int
 
+    @abstractmethod
     def _inputs(self, X: Any) -> dict[str, np.ndarray]:
         """What the networks read of ``X``."""
-        raise NotImplementedError
 
     def _run(self, task: Task, model: Any) -> None:
         given: Any = self

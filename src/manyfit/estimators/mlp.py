@@ -77,11 +77,12 @@ class Tabular(Estimator):
         dropout: Any = self.dropout
         if dropout is None:
             dropout = uniform(0.0, 0.5) if self.trials > 1 else 0.2
+        embedding: Any = self.embedding  # MLP itself refuses an unknown name
         return MLP(
             hidden=tuple(self.hidden),
             dropout=dropout,
             activation=self.activation,
-            embedding=self.embedding,  # type: ignore[arg-type]  # MLP itself refuses an unknown name
+            embedding=embedding,
         )
 
     def _checked(

@@ -62,6 +62,10 @@ def _offsets(X: np.ndarray) -> list[float]:
 
 
 def arrays_of(X: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
+    """What the networks read of ``X`` float64 ``(rows, features)``: float32, each column less its offset.
+
+    Raises ``ValueError`` for what float32 cannot hold.
+    """
     with np.errstate(over="ignore"):
         numeric = (X - np.array([c.offset for c in schema.columns])).astype(np.float32)
     if np.isinf(numeric).any():
