@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import inspect
 import sys
 import textwrap
@@ -47,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     A command that cannot be understood exits with 2.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    # at the end of the process Python looks for garbage several times, among a million objects of JAX's
+    atexit.register(gc.freeze)
     try:
         command = parse(arguments)
         from manyfit.cli import verbs
