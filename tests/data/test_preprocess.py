@@ -8,7 +8,7 @@ from scipy.stats import norm
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.preprocessing import QuantileTransformer, RobustScaler, StandardScaler
 
-from manyfit.data.preprocess import KNOTS, SCALINGS, TablePreprocess
+from manyfit.data.preprocess import KNOTS, LIMIT, SCALINGS, TablePreprocess
 from manyfit.errors import ConfigError
 
 CANCER = load_breast_cancer().data.astype(np.float32)
@@ -45,6 +45,17 @@ def test_linear_scalings_are_scikit_learns(scaling, peer, holes):
     # float32 against float64: a few units in the last place of numbers up to 10
     np.testing.assert_allclose(ours[known], theirs[known], atol=5e-6)
     assert np.isfinite(ours).all()
+
+
+def test_auto_is_standard_but_for_columns_with_a_long_tail():
+    x = rng.normal(size=(500, 3))
+    x[:, 1] = np.exp(3 * x[:, 1])
+    x[7, 2] = np.nan
+    found = numeric("auto", x)["numeric"]
+    np.testing.assert_array_equal(found[:, [0, 2]], numeric("standard", x)["numeric"][:, [0, 2]])
+    np.testing.assert_array_equal(found[:, 1], numeric("quantile", x)["numeric"][:, 1])
+    # what decides is a training row: a new one far out is held at the limit
+    assert numeric("auto", x[:, :1], [[1e9]])["numeric"].item() == LIMIT
 
 
 def test_the_quantile_transform_is_scikit_learns_but_at_the_ends():

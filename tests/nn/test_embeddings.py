@@ -13,10 +13,14 @@ rng = np.random.default_rng(0)
 
 def test_piecewise_linear_is_a_linear_layer_a_feature():
     layer = PiecewiseLinearEmbedding(3, 5, 4, rngs=nnx.Rngs(0))
-    x = rng.random((6, 3, 5)).astype(np.float32)
+    x = rng.normal(size=(6, 3)).astype(np.float32)
+    encoded = rng.random((6, 3, 5)).astype(np.float32)
     layer.bias[...] = rng.normal(size=(3, 4))
-    expected = np.stack([x[:, f] @ layer.kernel[...][f] + layer.bias[...][f] for f in range(3)], 1)
-    np.testing.assert_allclose(layer(x), expected, atol=1e-5)
+    expected = [
+        np.outer(x[:, f], layer.slope[...][f]) + encoded[:, f] @ layer.kernel[...][f] + layer.bias[...][f]
+        for f in range(3)
+    ]
+    np.testing.assert_allclose(layer(x, encoded), np.stack(expected, 1), atol=1e-5)
 
 
 def test_periodic_is_plr():
@@ -90,11 +94,11 @@ def layers():
     return {
         "piecewise": (
             lambda r: PiecewiseLinearEmbedding(3, 4, 5, rngs=r),
-            rng.random((7, 3, 4)).astype(np.float32),
+            (numbers, rng.random((7, 3, 4)).astype(np.float32)),
         ),
-        "periodic": (lambda r: PeriodicEmbedding(3, 4, 5, rngs=r), numbers),
-        "category": (lambda r: CategoryEmbedding((4, 40), rngs=r), codes),
-        "category, gathered": (lambda r: CategoryEmbedding((4, 40), dense=0, rngs=r), codes),
+        "periodic": (lambda r: PeriodicEmbedding(3, 4, 5, rngs=r), (numbers,)),
+        "category": (lambda r: CategoryEmbedding((4, 40), rngs=r), (codes,)),
+        "category, gathered": (lambda r: CategoryEmbedding((4, 40), dense=0, rngs=r), (codes,)),
     }
 
 
@@ -106,7 +110,7 @@ def test_a_member_of_a_population_equals_the_member_alone(name):
     stacked = jax.vmap(lambda k: nnx.split(build(nnx.Rngs(k)))[1])(keys)
 
     def loss(params, x):
-        return jnp.sum(jnp.sin(nnx.merge(graph, params)(x)))
+        return jnp.sum(jnp.sin(nnx.merge(graph, params)(*x)))
 
     together = jax.jit(jax.vmap(jax.value_and_grad(loss), in_axes=(0, None)))(stacked, x)
     one = jax.jit(jax.value_and_grad(loss))

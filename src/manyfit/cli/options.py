@@ -86,8 +86,9 @@ class Fit:
     """Widths of the hidden layers."""
     embedding: Literal["auto", "none", "piecewise", "periodic"] = "auto"
     """How an MLP takes in numbers."""
-    scaling: Literal["quantile", "standard", "robust", "none"] = "quantile"
-    """How numbers are scaled, learned from each fold's training rows."""
+    scaling: Literal["auto", "standard", "robust", "quantile", "none"] = "auto"
+    """How numbers are scaled, learned from each fold's training rows; 'auto' is standard, by rank where a
+    column has values beyond 10 standard deviations."""
     learning_rate: Annotated[str | None, _arg("VALUE|LOW:HIGH", "tables 3e-4:1e-2, images 1e-3")] = None
     """A value, or a range to search."""
     weight_decay: Annotated[str | None, _arg("VALUE|LOW:HIGH", "tables 1e-4:0.3, images 1e-2")] = None

@@ -18,9 +18,9 @@ from manyfit.errors import ConfigError, nearest
 
 Array: TypeAlias = jax.Array
 Stats: TypeAlias = dict[str, Any]
-Scaling: TypeAlias = Literal["standard", "robust", "quantile", "none"]
+Scaling: TypeAlias = Literal["auto", "standard", "robust", "quantile", "none"]
 
-SCALINGS = ("standard", "robust", "quantile", "none")
+SCALINGS = ("auto", "standard", "robust", "quantile", "none")
 LIMIT = 10.0
 """Standard and robust scores end at plus and minus this."""
 KNOTS = 128
@@ -42,6 +42,8 @@ class TablePreprocess:
       interpolation between 128 quantiles. A value that many rows share gets the middle of its ranks,
       so that a column of mostly zeros keeps its zeros near the centre (scikit-learn's
       ``QuantileTransformer`` puts ties at the ends to +-5.2). Held at the scores of the extremes;
+    - ``auto``: ``standard`` keeps a straight line straight, ``quantile`` withstands any tail: a column
+      with a training value beyond 10 standard deviations gets the second, all others the first;
     - ``none``: as it is; infinities become the extremes of the training rows.
 
     A missing number becomes the training median before it is scaled. ``bins`` above 0 adds the
@@ -63,7 +65,7 @@ class TablePreprocess:
     Array([[3.]], dtype=float32)
     """
 
-    scaling: Scaling | str = "quantile"
+    scaling: Scaling | str = "auto"
     bins: int = 0
     cardinalities: tuple[int, ...] = ()
     gaps: tuple[int, ...] | None = None
@@ -94,13 +96,16 @@ class TablePreprocess:
             "misses": jnp.any(real[:, None] & jnp.isnan(numbers), axis=0).astype(jnp.float32),
             "codes": self._known_codes(codes, real),
         }
-        if self.scaling == "quantile":
+        if self.scaling in ("quantile", "auto"):
             stats["quantile"] = _quantile_scores(ranked, count)
-        elif self.scaling == "none":
+        if self.scaling in ("standard", "robust", "auto"):
+            linear = _centre_and_scale(numbers, observed, ranked, count, self.scaling == "robust")
+            stats["linear"] = linear
+        if self.scaling == "auto":
+            stats["tailed"] = jnp.any(observed & (jnp.abs(_linear_score(linear, numbers)) > LIMIT), axis=0)
+        if self.scaling == "none":
             extremes = _quantiles(ranked, count, 1)
             stats["extremes"] = {"low": extremes[0], "high": extremes[1]}
-        else:
-            stats["linear"] = _centre_and_scale(numbers, observed, ranked, count, self.scaling == "robust")
         if self.bins:
             edges = _quantiles(ranked, count, self.bins)
             width = jnp.diff(edges, axis=0)
@@ -147,13 +152,15 @@ class TablePreprocess:
         return tuple(range(columns)) if self.gaps is None else self.gaps
 
     def _scaled(self, stats: Stats, x: Array) -> Array:
-        if self.scaling == "quantile":
-            return _normal_score(stats["quantile"], x)
         if self.scaling == "none":
             extremes = stats["extremes"]
             return jnp.where(jnp.abs(x) == _HUGE, jnp.clip(x, extremes["low"], extremes["high"]), x)
-        linear = stats["linear"]
-        return jnp.clip((x - linear["centre"]) / linear["scale"], -LIMIT, LIMIT)
+        if self.scaling == "quantile":
+            return _normal_score(stats["quantile"], x)
+        linear = jnp.clip(_linear_score(stats["linear"], x), -LIMIT, LIMIT)
+        if self.scaling == "auto":
+            return jnp.where(stats["tailed"], _normal_score(stats["quantile"], x), linear)
+        return linear
 
     def _places(self, codes: Array) -> Array:
         """Where each cell's code stands in the concatenated table of all columns, ``(batch, Fc)``."""
@@ -221,6 +228,10 @@ def _centre_and_scale(x: Array, observed: Array, ranked: Array, count: Array, ro
     # A column of one value: what rounding leaves of its deviation is no scale.
     usable = (ranked[0] < _quantiles(ranked, count, 1)[1]) & (scale > _TINY) & jnp.isfinite(scale)
     return {"centre": centre, "scale": jnp.where(usable, scale, 1.0)}
+
+
+def _linear_score(linear: Stats, x: Array) -> Array:
+    return (x - linear["centre"]) / linear["scale"]
 
 
 def _quantile_scores(ranked: Array, count: Array) -> Stats:

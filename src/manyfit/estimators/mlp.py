@@ -40,7 +40,7 @@ class Tabular(Estimator):
         dropout: float | None = None,
         activation: str = "relu",
         embedding: str = "none",
-        scaling: str = "quantile",
+        scaling: str = "auto",
         learning_rate: float | None = None,
         weight_decay: float | None = None,
         trials: int = 1,
@@ -167,7 +167,8 @@ class MLPClassifier(Classifier, Tabular):
         dropout, learning_rate, weight_decay: None searches them (with one trial: 0.2, 1e-3, 1e-2).
         activation: ``relu``, ``gelu``, ``silu``, ``tanh``, ``elu``, ``selu`` or ``identity``.
         embedding: how numbers enter: ``none``, ``piecewise`` or ``periodic`` (see ``models.MLP``).
-        scaling: ``quantile``, ``standard``, ``robust`` or ``none``, learned from each fold's training rows.
+        scaling: ``auto`` (standard, by rank where a column has a long tail), ``standard``, ``robust``,
+            ``quantile`` or ``none``, learned from each fold's training rows.
         class_weight: ``"balanced"`` weighs every class the same in training; ``{label: weight}`` is a
             ``sample_weight`` by label.
         trials, seeds, folds: what is trained; ``folds=1`` is a single hold-out.
@@ -193,7 +194,7 @@ class MLPClassifier(Classifier, Tabular):
         dropout: float | None = None,
         activation: str = "relu",
         embedding: str = "none",
-        scaling: str = "quantile",
+        scaling: str = "auto",
         learning_rate: float | None = None,
         weight_decay: float | None = None,
         class_weight: Any = None,

@@ -80,7 +80,6 @@ class _Front(nnx.Module):
         numbers = inputs["numeric"].shape[1] if "numeric" in inputs else 0
         self.numbers = numbers > 0
         self.missing = "missing" in inputs and inputs["missing"].shape[1] > 0
-        self.source = "piecewise" if spec.embedding == "piecewise" else "numeric"
         self.embedding = _embedding(spec, inputs, numbers, rngs)
         self.categories = CategoryEmbedding(inputs.cardinalities, rngs=rngs) if inputs.cardinalities else None
         self.width = numbers if self.embedding is None else numbers * spec.embedding_width
@@ -92,8 +91,12 @@ class _Front(nnx.Module):
     def __call__(self, features: Mapping[str, jax.Array]) -> jax.Array:
         parts = []
         if self.numbers:
-            x = features[self.source]
-            parts.append(x if self.embedding is None else self.embedding(x).reshape(x.shape[0], -1))
+            x = features["numeric"]
+            if isinstance(self.embedding, PiecewiseLinearEmbedding):
+                x = self.embedding(x, features["piecewise"])
+            elif self.embedding is not None:
+                x = self.embedding(x)
+            parts.append(x.reshape(x.shape[0], -1))
         if self.missing:
             parts.append(features["missing"])
         if self.categories is not None:

@@ -17,12 +17,15 @@ from flax import nnx
 class PiecewiseLinearEmbedding(nnx.Module):
     """A learned piecewise-linear function of each number, of ``width`` outputs.
 
-    It takes the piecewise-linear encoding ``(batch, features, bins)`` (see
-    ``manyfit.data.TablePreprocess``) and gives ``(batch, features, width)``;
-    each feature has weights of its own.
+    It takes the scaled numbers ``(batch, features)`` and their piecewise-linear
+    encoding ``(batch, features, bins)`` (see ``manyfit.data.TablePreprocess``)
+    and gives ``(batch, features, width)``; each feature has weights of its own.
+
+    The scaled number enters beside its encoding, so that a straight line need
+    not be put together from bins: where rows are few, it never would be.
 
     >>> layer = PiecewiseLinearEmbedding(3, 16, 8, rngs=nnx.Rngs(0))
-    >>> layer(jnp.ones((4, 3, 16))).shape
+    >>> layer(jnp.ones((4, 3)), jnp.ones((4, 3, 16))).shape
     (4, 3, 8)
     """
 
@@ -33,11 +36,13 @@ class PiecewiseLinearEmbedding(nnx.Module):
             1.0, "fan_in", "normal", in_axis=1, out_axis=2, batch_axis=0
         )
         self.kernel = nnx.Param(start(rngs.params(), (features, bins, width)))
+        self.slope = nnx.Param(0.5 * jax.random.normal(rngs.params(), (features, width)))
         self.bias = nnx.Param(jnp.zeros((features, width)))
 
-    def __call__(self, encoded: jax.Array) -> jax.Array:
+    def __call__(self, numbers: jax.Array, encoded: jax.Array) -> jax.Array:
         """``(batch, features, width)``."""
-        return jnp.einsum("bfk,fkw->bfw", encoded, self.kernel[...]) + self.bias[...]
+        bent = jnp.einsum("bfk,fkw->bfw", encoded, self.kernel[...])
+        return numbers[:, :, None] * self.slope[...] + self.bias[...] + bent
 
 
 class PeriodicEmbedding(nnx.Module):

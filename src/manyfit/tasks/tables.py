@@ -41,9 +41,7 @@ class TableEncoder:
         return cls(Schema.from_json(content["schema"]))
 
 
-def table_task(
-    table: Table, *, scaling: str = "quantile", bins: int = BINS, metric: str | None = None
-) -> Task:
+def table_task(table: Table, *, scaling: str = "auto", bins: int = BINS, metric: str | None = None) -> Task:
     """The task of a table: every column that can be used, scaled per fold."""
     schema = table.schema
     data: dict[str, Any] = {"inputs": dict(table.inputs), "target": table.target}
