@@ -8,10 +8,8 @@ from dataclasses import dataclass
 CPU_CACHE_PER_CORE = 2 * 2**20
 """Bytes of member state that one core works on at a time.
 
-Measured on an MLP 64-128-128-10 (430 kB a member with its moments), 120
-members on 2 cores, seconds for 20 epochs: 4 members abreast 5.0, 1 alone 5.5,
-12 abreast 5.2, 60 abreast 6.7: past the cache, every step streams every
-member's moments from memory; below it, the overhead of single operations shows.
+Past the cache, every step streams every member's moments from memory; far below
+it, the overhead of single operations shows. ``benchmarks/width.py`` tries them.
 """
 
 MEMORY_SHARE = 0.6
