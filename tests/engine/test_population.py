@@ -193,6 +193,22 @@ def test_another_value_never_recompiles(case):
         jax.monitoring.unregister_event_duration_listener(listen)
 
 
+def test_a_step_is_traced_once(case):
+    """Tracing is most of what a small run waits for: the loops around a step must not repeat it."""
+    fixed, options = case
+    traced = []
+
+    class Counted(type(fixed["objective"])):
+        def update(self, state, batch, key, hyper):
+            traced.append(batch)
+            return super().update(state, batch, key, hyper)
+
+    counted = Counted(**dataclasses.asdict(fixed["objective"]))
+    shape = dataclasses.replace(fixed["shape"], batch_size=fixed["shape"].batch_size + 1)
+    train((fixed | {"objective": counted, "shape": shape}, options), width=2)
+    assert len(traced) == 1
+
+
 def test_the_last_partial_batch_counts_each_row_once():
     """An epoch's training count is the rows of the fold, evaluation's the rows of the part."""
 

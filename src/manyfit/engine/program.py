@@ -209,7 +209,9 @@ class Program:
         order = jax.vmap(self._order, in_axes=(0, 0, 0, None))(slots.key, slots.epoch, slots.fold, table)
         member = (order, slots.key, hyper, slots.epoch, slots.fold)
         many = functools.partial(self._update, data, table)
-        shapes = jax.eval_shape(many, jnp.int32(0), slots.state, *member, running)[1]
+        # a Python 0, as the loop below counts: another kind of integer would be traced once more
+        first = functools.partial(many, 0)
+        shapes = jax.eval_shape(first, slots.state, *member, running)[1]
         zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 
         def step(t: Array, carry: tuple[PyTree, dict[str, Metric]]) -> tuple[PyTree, dict[str, Metric]]:
