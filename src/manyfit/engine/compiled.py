@@ -39,14 +39,18 @@ def functions(program: Program, mesh: Mesh) -> Functions:
     """The functions of one program object; the same ones again for the next population that it trains."""
     whole = everywhere(mesh)
 
-    def over_devices(function: Any, ins: Any, outs: Any, donate: tuple[int, ...] = ()) -> Any:
+    def over_devices(
+        function: Any, ins: Any, outs: Any, donate: tuple[int, ...] = (), options: Any = None
+    ) -> Any:
         mapped = jax.shard_map(function, mesh=mesh, in_specs=ins, out_specs=outs, check_vma=False)
-        return jax.jit(mapped, donate_argnums=donate)
+        return jax.jit(mapped, donate_argnums=donate, compiler_options=options)
 
+    # Drawing weights runs seldom, and without this it takes the CPU's compiler longer than training's program.
+    quick = {"xla_backend_optimization_level": 1} if mesh.devices.flat[0].platform == "cpu" else None
     return Functions(
-        prepare=jax.jit(program.prepare, out_shardings=whole),
+        prepare=jax.jit(program.prepare, out_shardings=whole, compiler_options=quick),
         transform=jax.jit(program.transform, out_shardings=whole),
-        refill=over_devices(program.refill, (_SPREAD, _SPREAD, _WHOLE), _SPREAD, donate=(0,)),
+        refill=over_devices(program.refill, (_SPREAD, _SPREAD, _WHOLE), _SPREAD, donate=(0,), options=quick),
         chunk=over_devices(
             program.chunk,
             (_SPREAD, _WHOLE, _WHOLE, _WHOLE, _WHOLE),
