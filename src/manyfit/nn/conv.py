@@ -1,20 +1,13 @@
-"""Two-dimensional convolution that stays fast in a population and in a loop.
+"""Convolutions in one, two and three dimensions, strided, dilated, grouped, depthwise and transposed.
 
-XLA:CPU runs a convolution fast in one layout only (images NHWC, kernel HWIO,
-one group, nothing reversed), and brings the others into it only outside of
-loops; JAX's own gradients and a vmapped convolution (which becomes a grouped
-one) are of the others, and many times slower in a training scan. Here the
-three products of a convolution - output, input gradient, kernel gradient - are
-each written either as a convolution in that layout, one member after the
-other, or as shifted slices and one matrix product. They are each other's
-derivatives, so that every order of reverse-mode gradient stays fast.
+All of them are built from one two-dimensional primitive (``_convolution.py``) that stays fast in a
+population and in a loop: a sequence is an image of one row, a volume's depth is folded into the
+channels, and a transposed convolution is the gradient of a convolution.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import jax
@@ -23,279 +16,356 @@ from flax import nnx
 from jax import lax
 
 from manyfit.errors import ConfigError
+from manyfit.nn import _convolution
+from manyfit.nn._convolution import Geometry as _Geometry
 
-Padding: TypeAlias = str | int | tuple[tuple[int, int], tuple[int, int]]
-"""``"SAME"``, ``"VALID"``, pixels on every side, or ``((top, bottom), (left, right))``."""
+Size: TypeAlias = int | Sequence[int]
+"""One whole number for every dimension, or one each."""
+Padding: TypeAlias = str | int | Sequence[tuple[int, int]]
+"""``"SAME"``, ``"VALID"``, ``"CAUSAL"`` (one dimension: only the past is seen), places on every side,
+or ``((low, high), …)`` a dimension."""
 
-_LAYOUT = ("NHWC", "HWIO", "NHWC")
 _HE = nnx.initializers.he_normal()
 _ZEROS = nnx.initializers.zeros_init()
 
 
-def conv2d(
-    x: jax.Array, kernel: jax.Array, stride: int | tuple[int, int] = 1, padding: Padding = "SAME"
+def convolution(
+    x: jax.Array,
+    kernel: jax.Array,
+    stride: Size = 1,
+    padding: Padding = "SAME",
+    dilation: Size = 1,
+    groups: int = 1,
 ) -> jax.Array:
-    """Cross-correlation of images with a kernel, what the field calls a convolution.
+    """Cross-correlation with a kernel, what the field calls a convolution.
 
-    ``x`` is ``(B, H, W, Cin)``, ``kernel`` ``(kh, kw, Cin, Cout)``; the result is
-    ``(B, Hout, Wout, Cout)`` with Hout = floor((H + padding - kh) / stride) + 1,
-    equal to ``jax.lax.conv_general_dilated``. Reverse-mode gradients of any
-    order; no forward mode. Raises ``ConfigError`` for shapes that do not fit.
+    ``x`` is ``(B, *spatial, Cin)`` with one to three spatial dimensions, ``kernel``
+    ``(*window, Cin / groups, Cout)``; the result is ``(B, *spatial_out, Cout)`` with
+    out = floor((n + padding - dilation (k - 1) - 1) / stride) + 1, equal to
+    ``jax.lax.conv_general_dilated``. Output channels ``[i Cout / groups, (i + 1) Cout / groups)`` see
+    the i-th group of input channels. Reverse-mode gradients of any order; no forward mode.
+    Raises ``ConfigError`` for shapes that do not fit.
 
-    >>> conv2d(jnp.ones((2, 5, 5, 3)), jnp.ones((3, 3, 3, 8)), stride=2).shape
+    >>> convolution(jnp.ones((2, 5, 5, 3)), jnp.ones((3, 3, 3, 8)), stride=2).shape
     (2, 3, 3, 8)
     """
-    if x.ndim != 4 or kernel.ndim != 4:
+    dims = _check_shapes(x, kernel, groups)
+    x, kernel = _promote(x, kernel)
+    strides, dilations = _sizes(stride, dims, "stride"), _sizes(dilation, dims, "dilation")
+    if dims == 1:  # an image of one row
+        pads = _pads(x.shape[1:2], kernel.shape[:1], strides, dilations, padding)
+        y = convolution(x[:, None], kernel[None], (1, *strides), ((0, 0), *pads), (1, *dilations), groups)
+        return y[:, 0]
+    if dims == 3:
+        pads = _pads(x.shape[1:4], kernel.shape[:3], strides, dilations, padding)
+        return _conv3d(x, kernel, strides, pads, dilations, groups)
+    if groups > 1 and kernel.shape[2] == 1:  # depthwise: one output a channel, each channel as often as asked
+        x, groups = jnp.repeat(x, kernel.shape[3] // groups, axis=3), kernel.shape[3]
+    geometry = _geometry(x.shape, kernel.shape, strides, padding, dilations, groups)
+    return _convolution.output(x, kernel, geometry)
+
+
+def transposed_convolution(
+    x: jax.Array,
+    kernel: jax.Array,
+    stride: Size = 1,
+    padding: Padding = "SAME",
+    dilation: Size = 1,
+    groups: int = 1,
+    output_padding: Size = 0,
+) -> jax.Array:
+    """The transpose of ``convolution``: the gradient of its input, with ``x`` in the place of its output's.
+
+    ``x`` is ``(B, *spatial, Cin)``, ``kernel`` ``(*window, Cout / groups, Cin)``, that of the
+    convolution which it transposes. Out = stride n with ``"SAME"``, else
+    stride (n - 1) + dilation (k - 1) + 1 - padding + ``output_padding``, as in PyTorch (Dumoulin & Visin,
+    2016, "A guide to convolution arithmetic"). Raises ``ConfigError`` for shapes that do not fit.
+
+    >>> transposed_convolution(jnp.ones((2, 5, 5, 8)), jnp.ones((3, 3, 3, 8)), stride=2).shape
+    (2, 10, 10, 3)
+    """
+    dims = x.ndim - 2
+    if not 1 <= dims <= 3 or kernel.ndim != x.ndim:
+        raise ConfigError(_SHAPES.format("transposed_convolution", x.shape, kernel.shape))
+    if x.shape[-1] != kernel.shape[-1]:
         raise ConfigError(
-            f"conv2d takes images (B, H, W, C) and a kernel (kh, kw, Cin, Cout), got {x.shape} and {kernel.shape}"
-        )
-    if x.shape[3] != kernel.shape[2]:
-        raise ConfigError(
-            f"conv2d: the images have {x.shape[3]} channels and the kernel is for {kernel.shape[2]}"
+            f"transposed_convolution: the input has {x.shape[-1]} channels and the kernel is for {kernel.shape[-1]}"
         )
     x, kernel = _promote(x, kernel)
-    geometry = _geometry(x.shape, kernel.shape, _pair(stride, "stride"), padding)
-    return _output(x, kernel, geometry)
+    strides, dilations = _sizes(stride, dims, "stride"), _sizes(dilation, dims, "dilation")
+    extra = _sizes(output_padding, dims, "output_padding", least=0)
+    windows = [(k - 1) * d + 1 for k, d in zip(kernel.shape, dilations)]
+    if isinstance(padding, str) and padding.upper() == "SAME":
+        size = [n * s + e for n, s, e in zip(x.shape[1:-1], strides, extra)]
+        if any(extra):
+            raise ConfigError(
+                "output_padding has no meaning with padding='SAME': the output is stride x input"
+            )
+        pads = _pads(size, kernel.shape[:dims], strides, dilations, "SAME")
+    else:
+        # how far the pads reach does not depend on the size, unless it is 'SAME'
+        pads = _pads([10**6] * dims, kernel.shape[:dims], strides, dilations, padding)
+        size = [
+            (n - 1) * s + w - low - high + e
+            for n, s, w, (low, high), e in zip(x.shape[1:-1], strides, windows, pads, extra)
+        ]
+    if min(size) < 1:
+        raise ConfigError(f"transposed_convolution: nothing is left of {x.shape} with padding {padding!r}")
+    outcome = jax.ShapeDtypeStruct((x.shape[0], *size, kernel.shape[-2] * groups), x.dtype)
+    zeros = jnp.zeros(outcome.shape, outcome.dtype)
+    y, pull = jax.vjp(lambda z: convolution(z, kernel, strides, pads, dilations, groups), zeros)
+    if y.shape != x.shape:
+        raise ConfigError(f"output_padding={output_padding!r}: give less than the stride {strides}")
+    return pull(x)[0]
 
 
-class Conv2d(nnx.Module):
-    """A convolution with a bias: ``(B, H, W, in_features)`` -> ``(B, Hout, Wout, out_features)``.
+class _Conv(nnx.Module):
+    """A convolution with a bias; the subclasses say over how many dimensions."""
 
-    Parameters: ``kernel`` ``(kh, kw, in_features, out_features)``, drawn from
-    a truncated normal of variance 2 / fan_in (He et al., 2015, equation 10), and ``bias`` ``(out_features,)``,
-    zeros. Raises ``ConfigError`` for sizes below 1.
+    dims = 2
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        kernel_size: Size = 3,
+        *,
+        stride: Size = 1,
+        padding: Padding = "SAME",
+        dilation: Size = 1,
+        groups: int = 1,
+        use_bias: bool = True,
+        kernel_init: Callable[..., jax.Array] = _HE,
+        bias_init: Callable[..., jax.Array] = _ZEROS,
+        rngs: nnx.Rngs,
+    ) -> None:
+        name = type(self).__name__
+        if in_features < 1 or out_features < 1:
+            raise ConfigError(f"{name}({in_features}, {out_features}): give at least one channel in and out")
+        if groups < 1 or in_features % groups or out_features % groups:
+            raise ConfigError(
+                f"{name}({in_features}, {out_features}, groups={groups}): give a number that divides both"
+            )
+        self.kernel_size = _sizes(kernel_size, self.dims, "kernel_size")
+        self.stride = _sizes(stride, self.dims, "stride")
+        self.dilation = _sizes(dilation, self.dims, "dilation")
+        self.padding = padding
+        self.groups = groups
+        shape = (*self.kernel_size, *self._channels(in_features, out_features))
+        self.kernel = nnx.Param(kernel_init(rngs.params(), shape, jnp.float32))
+        self.bias = nnx.Param(bias_init(rngs.params(), (out_features,), jnp.float32)) if use_bias else None
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """``(B, *spatial, in_features)`` -> ``(B, *spatial_out, out_features)``, of the input's dtype."""
+        if x.ndim != self.dims + 2:
+            raise ConfigError(
+                f"{type(self).__name__} takes inputs of {self.dims + 2} dimensions (batch, space, channels), "
+                f"got {x.shape}"
+            )
+        y = self._apply(x, self.kernel[...].astype(x.dtype))
+        return y if self.bias is None else y + self.bias[...].astype(y.dtype)
+
+    def _channels(self, in_features: int, out_features: int) -> tuple[int, int]:
+        return in_features // self.groups, out_features
+
+    def _apply(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
+        return convolution(x, kernel, self.stride, self.padding, self.dilation, self.groups)
+
+
+class Conv1d(_Conv):
+    """Convolution of sequences: ``(B, L, in_features)`` -> ``(B, Lout, out_features)``; see ``Conv2d``.
+
+    ``padding="CAUSAL"`` pads on the left alone, so that no output sees what comes after it.
+
+    >>> Conv1d(3, 8, dilation=2, padding="CAUSAL", rngs=nnx.Rngs(0))(jnp.ones((2, 9, 3))).shape
+    (2, 9, 8)
+    """
+
+    dims = 1
+
+
+class Conv2d(_Conv):
+    """Convolution of images: ``(B, H, W, in_features)`` -> ``(B, Hout, Wout, out_features)``.
+
+    Parameters: ``kernel`` ``(kh, kw, in_features / groups, out_features)``, drawn from a truncated
+    normal of variance 2 / fan_in (He et al., 2015, equation 10), and ``bias`` ``(out_features,)``, zeros.
+    ``groups=in_features`` is a depthwise convolution. Raises ``ConfigError`` for sizes that do not fit.
 
     >>> layer = Conv2d(3, 8, rngs=nnx.Rngs(0))
     >>> layer(jnp.ones((2, 5, 5, 3))).shape
     (2, 5, 5, 8)
     """
 
-    def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        kernel_size: int | tuple[int, int] = 3,
-        *,
-        stride: int | tuple[int, int] = 1,
-        padding: Padding = "SAME",
-        use_bias: bool = True,
-        kernel_init: Callable[..., jax.Array] = _HE,
-        bias_init: Callable[..., jax.Array] = _ZEROS,
-        rngs: nnx.Rngs,
-    ) -> None:
-        if in_features < 1 or out_features < 1:
-            raise ConfigError(f"Conv2d({in_features}, {out_features}): give at least one channel in and out")
-        self.kernel_size = _pair(kernel_size, "kernel_size")
-        self.stride = _pair(stride, "stride")
-        self.padding = padding
-        shape = (*self.kernel_size, in_features, out_features)
-        self.kernel = nnx.Param(kernel_init(rngs.params(), shape, jnp.float32))
-        self.bias = nnx.Param(bias_init(rngs.params(), (out_features,), jnp.float32)) if use_bias else None
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        kernel = self.kernel[...].astype(x.dtype)
-        y = conv2d(x, kernel, self.stride, self.padding)
-        return y if self.bias is None else y + self.bias[...].astype(y.dtype)
+    dims = 2
 
 
-@dataclass(frozen=True)
-class _Geometry:
-    """All that is static of one convolution."""
+class Conv3d(_Conv):
+    """Convolution of volumes: ``(B, D, H, W, in_features)`` -> ``(B, …, out_features)``; see ``Conv2d``.
 
-    input: tuple[int, int]
-    kernel: tuple[int, int]
-    output: tuple[int, int]
-    stride: tuple[int, int]
-    pads: tuple[tuple[int, int], tuple[int, int]]
+    >>> Conv3d(1, 4, stride=2, rngs=nnx.Rngs(0))(jnp.ones((2, 6, 6, 6, 1))).shape
+    (2, 3, 3, 3, 4)
+    """
+
+    dims = 3
+
+
+class _ConvTranspose(_Conv):
+    def __init__(self, *sizes: Any, output_padding: Size = 0, **options: Any) -> None:
+        super().__init__(*sizes, **options)
+        self.output_padding = _sizes(output_padding, self.dims, "output_padding", least=0)
+
+    def _channels(self, in_features: int, out_features: int) -> tuple[int, int]:
+        return out_features // self.groups, in_features
+
+    def _apply(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
+        return transposed_convolution(
+            x, kernel, self.stride, self.padding, self.dilation, self.groups, self.output_padding
+        )
+
+
+class ConvTranspose1d(_ConvTranspose):
+    """Transposed convolution of sequences; see ``ConvTranspose2d``.
+
+    >>> ConvTranspose1d(3, 8, stride=2, rngs=nnx.Rngs(0))(jnp.ones((2, 9, 3))).shape
+    (2, 18, 8)
+    """
+
+    dims = 1
+
+
+class ConvTranspose2d(_ConvTranspose):
+    """Transposed convolution, which makes images larger: ``(B, H, W, in)`` -> ``(B, stride H, stride W, out)``.
+
+    The options of ``Conv2d``, and ``output_padding``; the arithmetic of ``transposed_convolution``. ``kernel`` is
+    ``(kh, kw, out_features / groups, in_features)``.
+
+    >>> ConvTranspose2d(8, 3, 4, stride=2, rngs=nnx.Rngs(0))(jnp.ones((2, 7, 7, 8))).shape
+    (2, 14, 14, 3)
+    """
+
+    dims = 2
+
+
+class ConvTranspose3d(_ConvTranspose):
+    """Transposed convolution of volumes; see ``ConvTranspose2d``.
+
+    >>> ConvTranspose3d(2, 1, stride=2, rngs=nnx.Rngs(0))(jnp.ones((1, 3, 3, 3, 2))).shape
+    (1, 6, 6, 6, 1)
+    """
+
+    dims = 3
+
+
+def _conv3d(
+    x: jax.Array,
+    kernel: jax.Array,
+    stride: tuple[int, ...],
+    pads: Sequence[tuple[int, int]],
+    dilation: tuple[int, ...],
+    groups: int,
+) -> jax.Array:
+    """Every output slice sees its input slices as channels of one image."""
+    depth, height, width, channels, features = kernel.shape
+    padded = jnp.pad(x, ((0, 0), pads[0], (0, 0), (0, 0), (0, 0)))
+    out = (padded.shape[1] - (depth - 1) * dilation[0] - 1) // stride[0] + 1
+    if out < 1:
+        raise ConfigError(f"a kernel {kernel.shape[:3]} does not fit into volumes of {x.shape[1:4]}")
+    slices = [
+        padded[:, i * dilation[0] : i * dilation[0] + (out - 1) * stride[0] + 1 : stride[0]]
+        for i in range(depth)
+    ]  # each (B, out, H, W, C)
+    parts = [s.reshape(x.shape[0] * out, *x.shape[2:4], groups, channels) for s in slices]
+    images = jnp.stack(parts, axis=4).reshape(x.shape[0] * out, *x.shape[2:4], groups * depth * channels)
+    flat = kernel.transpose(1, 2, 0, 3, 4).reshape(height, width, depth * channels, features)
+    y = convolution(images, flat, stride[1:], pads[1:], dilation[1:], groups)
+    return y.reshape(x.shape[0], out, *y.shape[1:])
+
+
+_SHAPES = "{} takes (B, *spatial, channels) and a kernel (*window, channels, features), got {} and {}"
+
+
+def _check_shapes(x: jax.Array, kernel: jax.Array, groups: int) -> int:
+    """The number of spatial dimensions, if the shapes fit together."""
+    if not 3 <= x.ndim <= 5 or kernel.ndim != x.ndim:
+        raise ConfigError(_SHAPES.format("convolution", x.shape, kernel.shape))
+    if groups < 1 or kernel.shape[-1] % groups:
+        raise ConfigError(f"convolution: groups={groups} does not divide the {kernel.shape[-1]} outputs")
+    if x.shape[-1] != kernel.shape[-2] * groups:
+        raise ConfigError(
+            f"convolution: the input has {x.shape[-1]} channels and the kernel is for {kernel.shape[-2] * groups}"
+        )
+    return x.ndim - 2
 
 
 def _promote(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
     dtype = jnp.promote_types(x.dtype, kernel.dtype)
     if not jnp.issubdtype(dtype, jnp.floating):
         raise ConfigError(
-            f"conv2d works on floating-point images, got {x.dtype} and a kernel of {kernel.dtype}"
+            f"convolution works on floating-point inputs, got {x.dtype} and a kernel of {kernel.dtype}"
         )
     return x.astype(dtype), kernel.astype(dtype)
 
 
-def _pair(value: int | tuple[int, int], name: str) -> tuple[int, int]:
-    pair = (value, value) if isinstance(value, int) else tuple(value)
-    if len(pair) != 2 or min(pair) < 1:
-        raise ConfigError(f"{name}={value!r}: give a whole number above 0, or two of them (rows, columns)")
-    return int(pair[0]), int(pair[1])
+def _sizes(value: Size, dims: int, name: str, least: int = 1) -> tuple[int, ...]:
+    sizes = (value,) * dims if isinstance(value, int) else tuple(value)
+    if len(sizes) != dims or min(sizes) < least:
+        many = "" if dims == 1 else f", or {dims} of them"
+        raise ConfigError(f"{name}={value!r}: give a whole number of at least {least}{many}")
+    return tuple(int(size) for size in sizes)
+
+
+def _pads(
+    size: Sequence[int],
+    window: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    padding: Padding,
+) -> list[tuple[int, int]]:
+    """Places to add before and after, a dimension."""
+    dims = len(size)
+    wide = [(k - 1) * d + 1 for k, d in zip(window, dilation)]
+    if isinstance(padding, int) and not isinstance(padding, bool) and padding >= 0:
+        return [(padding, padding)] * dims
+    if isinstance(padding, str) and padding.upper() in ("SAME", "VALID"):
+        found = lax.padtype_to_pads(tuple(size), tuple(wide), tuple(stride), padding.upper())
+        return [(int(low), int(high)) for low, high in found]
+    if isinstance(padding, str) and padding.upper() == "CAUSAL" and dims == 1:
+        return [(wide[0] - 1, 0)]
+    if isinstance(padding, (tuple, list)) and [len(side) for side in padding] == [2] * dims:
+        return [(int(low), int(high)) for low, high in padding]
+    raise ConfigError(
+        f"padding={padding!r}: give 'SAME', 'VALID', {repr('CAUSAL') + ', ' if dims == 1 else ''}"
+        "a number of places or (low, high) for each dimension"
+    )
 
 
 def _geometry(
-    image: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, int], padding: Padding
+    image: Sequence[int],
+    kernel: Sequence[int],
+    stride: tuple[int, ...],
+    padding: Padding,
+    dilation: tuple[int, ...] = (1, 1),
+    groups: int = 1,
 ) -> _Geometry:
     size, window = (image[1], image[2]), (kernel[0], kernel[1])
-    if isinstance(padding, int) and not isinstance(padding, bool) and padding >= 0:
-        pads = [(padding, padding)] * 2
-    elif isinstance(padding, str) and padding.upper() in ("SAME", "VALID"):
-        pads = list(lax.padtype_to_pads(size, window, stride, padding.upper()))
-    elif isinstance(padding, (tuple, list)) and [len(side) for side in padding] == [2, 2]:
-        pads = [(int(low), int(high)) for low, high in padding]
-    else:
-        raise ConfigError(
-            f"padding={padding!r}: give 'SAME', 'VALID', a number of pixels or ((top, bottom), (left, right))"
-        )
-    output = [(n + low + high - k) // s + 1 for n, (low, high), k, s in zip(size, pads, window, stride)]
+    pads = _pads(size, window, stride, dilation, padding)
+    output = [
+        (n + low + high - (k - 1) * d - 1) // s + 1
+        for n, (low, high), k, s, d in zip(size, pads, window, stride, dilation)
+    ]
     if min(output) < 1:
         raise ConfigError(f"a {window} kernel does not fit into images of {size} with padding {padding!r}")
-    (top, bottom), (left, right) = pads
     return _Geometry(
-        size, window, (output[0], output[1]), stride, ((int(top), int(bottom)), (int(left), int(right)))
+        size,
+        window,
+        (output[0], output[1]),
+        (stride[0], stride[1]),
+        (pads[0], pads[1]),
+        (dilation[0], dilation[1]),
+        groups,
     )
 
 
-# The three products. Each is linear in both arguments, and the gradients of
-# each are the other two.
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _output(x: jax.Array, kernel: jax.Array, geometry: _Geometry) -> jax.Array:
-    return _run("output", x, kernel, geometry)
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _input_gradient(g: jax.Array, kernel: jax.Array, geometry: _Geometry) -> jax.Array:
-    return _run("input_gradient", g, kernel, geometry)
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _kernel_gradient(x: jax.Array, g: jax.Array, geometry: _Geometry) -> jax.Array:
-    return _run("kernel_gradient", x, g, geometry)
-
-
-def _keep(product: Callable[..., jax.Array]) -> Callable[..., Any]:
-    return lambda a, b, geometry: (product(a, b, geometry), (a, b))
-
-
-_output.defvjp(
-    _keep(_output),
-    lambda geo, kept, g: (_input_gradient(g, kept[1], geo), _kernel_gradient(kept[0], g, geo)),
-)
-_input_gradient.defvjp(
-    _keep(_input_gradient),
-    lambda geo, kept, h: (_output(h, kept[1], geo), _kernel_gradient(h, kept[0], geo)),
-)
-_kernel_gradient.defvjp(
-    _keep(_kernel_gradient),
-    lambda geo, kept, v: (_input_gradient(kept[1], v, geo), _output(kept[0], v, geo)),
-)
-
-
-def _run(product: str, a: jax.Array, b: jax.Array, geometry: _Geometry) -> jax.Array:
-    """Pick how to compute a product: by backend, dtype and shape, never by the population.
-
-    On CPU a matrix product of slices wins where a pixel has few channels (an
-    image) and for 1x1 kernels; a convolution in the fast layout wins elsewhere,
-    and exists in float32 only. On an accelerator JAX's own convolution is right.
-    """
-    channels = b.shape[2] if product != "kernel_gradient" else a.shape[3]
-    if jax.default_backend() != "cpu":
-        return _CONVOLUTIONS[product](a, b, geometry)
-    if a.dtype != jnp.float32 or channels <= 4 or geometry.kernel == (1, 1):
-        return _MATMULS[product](a, b, geometry)
-    return _one_by_one(_CONVOLUTIONS[product], geometry)(a, b)
-
-
-def _one_by_one(product: Callable[..., jax.Array], geometry: _Geometry) -> Callable[..., jax.Array]:
-    """The product, mapped over members in sequence when vmapped, never as a grouped convolution."""
-    return jax.custom_batching.sequential_vmap(lambda a, b: product(a, b, geometry))
-
-
-# As convolutions, NHWC and HWIO.
-
-
-def _conv(
-    x: jax.Array,
-    kernel: jax.Array,
-    stride: tuple[int, int],
-    pads: Any,
-    dilate_x: tuple[int, int] = (1, 1),
-    dilate_kernel: tuple[int, int] = (1, 1),
-) -> jax.Array:
-    return lax.conv_general_dilated(
-        x, kernel, stride, pads, dilate_x, dilate_kernel, dimension_numbers=_LAYOUT
-    )
-
-
-def _conv_output(x: jax.Array, kernel: jax.Array, geo: _Geometry) -> jax.Array:
-    return _conv(x, kernel, geo.stride, geo.pads)
-
-
-def _conv_input_gradient(g: jax.Array, kernel: jax.Array, geo: _Geometry) -> jax.Array:
-    flipped = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
-    pads = [
-        (k - 1 - low, n + low - 1 - (o - 1) * s)
-        for n, k, o, s, (low, _) in zip(geo.input, geo.kernel, geo.output, geo.stride, geo.pads)
-    ]
-    return _conv(g, flipped, (1, 1), pads, dilate_x=geo.stride)
-
-
-def _conv_kernel_gradient(x: jax.Array, g: jax.Array, geo: _Geometry) -> jax.Array:
-    """Images and rows trade places: the batch is summed over as if it were the channels."""
-    pads = [
-        (low, (o - 1) * s + k - n - low)
-        for n, k, o, s, (low, _) in zip(geo.input, geo.kernel, geo.output, geo.stride, geo.pads)
-    ]
-    out = _conv(x.transpose(3, 1, 2, 0), g.transpose(1, 2, 0, 3), (1, 1), pads, dilate_kernel=geo.stride)
-    return out.transpose(1, 2, 0, 3)
-
-
-# As matrix products.
-
-
-def _patches(x: jax.Array, geo: _Geometry) -> jax.Array:
-    """The receptive fields, ``(B * Hout * Wout, kh * kw * Cin)``."""
-    batch, _, _, channels = x.shape
-    (kh, kw), (oh, ow), (sh, sw) = geo.kernel, geo.output, geo.stride
-    x = jnp.pad(x, ((0, 0), *geo.pads, (0, 0)))
-    shifted = [
-        x[:, i : i + (oh - 1) * sh + 1 : sh, j : j + (ow - 1) * sw + 1 : sw]
-        for i in range(kh)
-        for j in range(kw)
-    ]
-    return jnp.concatenate(shifted, axis=-1).reshape(batch * oh * ow, kh * kw * channels)
-
-
-def _matmul_output(x: jax.Array, kernel: jax.Array, geo: _Geometry) -> jax.Array:
-    features = kernel.shape[3]
-    flat = _patches(x, geo) @ kernel.reshape(-1, features)
-    return flat.reshape(x.shape[0], *geo.output, features)
-
-
-def _matmul_input_gradient(g: jax.Array, kernel: jax.Array, geo: _Geometry) -> jax.Array:
-    """Each output pixel's gradient, spread back over its receptive field."""
-    (kh, kw, channels, features), batch = kernel.shape, g.shape[0]
-    spread = (g.reshape(-1, features) @ kernel.reshape(-1, features).T).reshape(
-        batch, *geo.output, kh * kw, channels
-    )
-    total = jnp.zeros((batch, *geo.input, channels), g.dtype)
-    for i in range(kh):
-        for j in range(kw):
-            widths = [
-                (offset - low, n + low - offset - (o - 1) * s - 1, s - 1)
-                for offset, n, o, s, (low, _) in zip((i, j), geo.input, geo.output, geo.stride, geo.pads)
-            ]
-            part = spread[:, :, :, i * kw + j]
-            total += lax.pad(part, jnp.zeros((), g.dtype), [(0, 0, 0), *widths, (0, 0, 0)])
-    return total
-
-
-def _matmul_kernel_gradient(x: jax.Array, g: jax.Array, geo: _Geometry) -> jax.Array:
-    features = g.shape[3]
-    return (_patches(x, geo).T @ g.reshape(-1, features)).reshape(*geo.kernel, x.shape[3], features)
-
-
-_CONVOLUTIONS: dict[str, Callable[..., jax.Array]] = {
-    "output": _conv_output,
-    "input_gradient": _conv_input_gradient,
-    "kernel_gradient": _conv_kernel_gradient,
-}
-_MATMULS: dict[str, Callable[..., jax.Array]] = {
-    "output": _matmul_output,
-    "input_gradient": _matmul_input_gradient,
-    "kernel_gradient": _matmul_kernel_gradient,
-}
+def _pair(value: Size, name: str) -> tuple[int, int]:
+    rows, columns = _sizes(value, 2, name)
+    return rows, columns

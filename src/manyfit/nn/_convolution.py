@@ -1,0 +1,325 @@
+"""The three products of a two-dimensional convolution, each fast in a population and in a loop.
+
+XLA:CPU runs a convolution fast in one layout only (images NHWC, kernel HWIO, one group, nothing
+reversed), and brings the others into it only outside of loops; JAX's own gradients and a vmapped
+convolution (which becomes a grouped one) are of the others, and many times slower in a training scan.
+Here output, input gradient and kernel gradient are each written either as a convolution in that
+layout, one member after the other, or as shifted slices and matrix products. They are each other's
+derivatives, so that every order of reverse-mode gradient stays fast.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+Array: TypeAlias = jax.Array
+Pair: TypeAlias = tuple[int, int]
+
+_LAYOUT = ("NHWC", "HWIO", "NHWC")
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """All that is static of one convolution, as (rows, columns)."""
+
+    input: Pair
+    kernel: Pair
+    output: Pair
+    stride: Pair
+    pads: tuple[Pair, Pair]
+    dilation: Pair = (1, 1)
+    groups: int = 1
+
+
+# Each product is linear in both arguments, and the gradients of each are the other two.
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def output(x: Array, kernel: Array, geometry: Geometry) -> Array:
+    """``(B, Hout, Wout, Cout)`` of images ``(B, H, W, Cin)`` and a kernel ``(kh, kw, Cin / groups, Cout)``."""
+    return run("output", x, kernel, geometry)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def input_gradient(g: Array, kernel: Array, geometry: Geometry) -> Array:
+    """``(B, H, W, Cin)`` of an output gradient ``(B, Hout, Wout, Cout)`` and the kernel."""
+    return run("input_gradient", g, kernel, geometry)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def kernel_gradient(x: Array, g: Array, geometry: Geometry) -> Array:
+    """``(kh, kw, Cin / groups, Cout)`` of the images and the output gradient."""
+    return run("kernel_gradient", x, g, geometry)
+
+
+def _keep(product: Callable[..., Array]) -> Callable[..., Any]:
+    return lambda a, b, geometry: (product(a, b, geometry), (a, b))
+
+
+output.defvjp(
+    _keep(output),
+    lambda geo, kept, g: (input_gradient(g, kept[1], geo), kernel_gradient(kept[0], g, geo)),
+)
+input_gradient.defvjp(
+    _keep(input_gradient),
+    lambda geo, kept, h: (output(h, kept[1], geo), kernel_gradient(h, kept[0], geo)),
+)
+kernel_gradient.defvjp(
+    _keep(kernel_gradient),
+    lambda geo, kept, v: (input_gradient(kept[1], v, geo), output(kept[0], v, geo)),
+)
+
+
+def run(product: str, a: Array, b: Array, geo: Geometry) -> Array:
+    """Compute a product in the way that was measured to be fast, chosen by backend, dtype and shape alone."""
+    channels, features = _widths(product, a, b, geo)
+    if geo.groups > 1 and geo.groups == channels == features:
+        return DEPTHWISE[product](a, b, geo)
+    if jax.default_backend() != "cpu":
+        return CONVOLUTIONS[product](a, b, geo) if geo.groups == 1 else GROUPED[product](a, b, geo)
+    if _by_matrix_product(product, a.dtype, channels, features, geo):
+        return MATMULS[product](a, b, geo)
+    return _one_by_one(CONVOLUTIONS[product], geo)(a, b)
+
+
+def _widths(product: str, a: Array, b: Array, geo: Geometry) -> Pair:
+    """Channels of the images, and of the output."""
+    if product == "kernel_gradient":
+        return a.shape[3], b.shape[3]
+    return b.shape[2] * geo.groups, b.shape[3]
+
+
+def _by_matrix_product(product: str, dtype: Any, channels: int, features: int, geo: Geometry) -> bool:
+    """Whether slices and a matrix product beat XLA:CPU's convolution (``benchmarks/convolution.py``).
+
+    That convolution exists in float32 only, and knows neither groups nor dilation. It takes twice
+    its time for fewer than 16 outputs, and writes what a stride leaves out as zeros to be multiplied.
+    """
+    if dtype != jnp.float32 or geo.groups > 1 or geo.dilation != (1, 1) or geo.kernel == (1, 1):
+        return True
+    if product == "output":
+        return channels <= 4 and features <= 16
+    if product == "input_gradient":
+        strided, small = geo.stride != (1, 1), math.prod(geo.input) <= 16
+        return strided or small or channels <= 8 or features >= 2 * channels
+    return channels == 1 and features >= 16
+
+
+def _one_by_one(product: Callable[..., Array], geo: Geometry) -> Callable[..., Array]:
+    """The product, mapped over members in sequence when vmapped, never as a grouped convolution."""
+    return jax.custom_batching.sequential_vmap(lambda a, b: product(a, b, geo))
+
+
+# As convolutions, NHWC and HWIO; one group.
+
+
+def _conv(
+    x: Array,
+    kernel: Array,
+    stride: Pair,
+    pads: Any,
+    dilate_x: Pair = (1, 1),
+    dilate_kernel: Pair = (1, 1),
+    groups: int = 1,
+) -> Array:
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        stride,
+        pads,
+        dilate_x,
+        dilate_kernel,
+        dimension_numbers=_LAYOUT,
+        feature_group_count=groups,
+    )
+
+
+def _conv_output(x: Array, kernel: Array, geo: Geometry) -> Array:
+    return _conv(x, kernel, geo.stride, geo.pads, dilate_kernel=geo.dilation)
+
+
+def _conv_input_gradient(g: Array, kernel: Array, geo: Geometry) -> Array:
+    flipped = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
+    pads = [
+        ((k - 1) * d - low, n + low - 1 - (o - 1) * s)
+        for n, k, o, s, d, (low, _) in zip(
+            geo.input, geo.kernel, geo.output, geo.stride, geo.dilation, geo.pads
+        )
+    ]
+    return _conv(g, flipped, (1, 1), pads, dilate_x=geo.stride, dilate_kernel=geo.dilation)
+
+
+def _conv_kernel_gradient(x: Array, g: Array, geo: Geometry) -> Array:
+    """Images and rows trade places: the batch is summed over as if it were the channels."""
+    pads = [
+        (low, (o - 1) * s + (k - 1) * d + 1 - n - low)
+        for n, k, o, s, d, (low, _) in zip(
+            geo.input, geo.kernel, geo.output, geo.stride, geo.dilation, geo.pads
+        )
+    ]
+    images, rows = x.transpose(3, 1, 2, 0), g.transpose(1, 2, 0, 3)
+    return _conv(images, rows, geo.dilation, pads, dilate_kernel=geo.stride).transpose(1, 2, 0, 3)
+
+
+# As matrix products, one a group.
+
+
+def _taps(geo: Geometry) -> list[Pair]:
+    """Where the taps of the kernel lie, in pixels from its corner."""
+    (kh, kw), (dh, dw) = geo.kernel, geo.dilation
+    return [(i * dh, j * dw) for i in range(kh) for j in range(kw)]
+
+
+def _views(x: Array, geo: Geometry) -> list[Array]:
+    """Entry k is what tap k of the kernel sees: ``(B, Hout, Wout, C)``."""
+    (oh, ow), (sh, sw) = geo.output, geo.stride
+    if any(map(any, geo.pads)):
+        x = jnp.pad(x, ((0, 0), *geo.pads, (0, 0)))
+    return [x[:, i : i + (oh - 1) * sh + 1 : sh, j : j + (ow - 1) * sw + 1 : sw] for i, j in _taps(geo)]
+
+
+def _spread(parts: list[Array], geo: Geometry) -> Array:
+    """The transpose of ``_views``: every part added back to where it came from."""
+    zero, batch, channels = jnp.zeros((), parts[0].dtype), parts[0].shape[0], parts[0].shape[3]
+    total = jnp.zeros((batch, *geo.input, channels), parts[0].dtype)
+    for tap, part in zip(_taps(geo), parts):
+        widths = [
+            (place - low, n + low - place - (o - 1) * s - 1, s - 1)
+            for place, n, o, s, (low, _) in zip(tap, geo.input, geo.output, geo.stride, geo.pads)
+        ]
+        total += lax.pad(part, zero, [(0, 0, 0), *widths, (0, 0, 0)])
+    return total
+
+
+def _patches(x: Array, geo: Geometry) -> Array:
+    """The receptive fields, ``(B * Hout * Wout, kh * kw * Cin)``."""
+    return jnp.concatenate(_views(x, geo), axis=-1).reshape(-1, math.prod(geo.kernel) * x.shape[3])
+
+
+def _matmul_output(x: Array, kernel: Array, geo: Geometry) -> Array:
+    features, patches = kernel.shape[3], _patches(x, geo)
+    if geo.groups == 1:
+        flat = patches @ kernel.reshape(-1, features)
+    else:
+        flat = jnp.einsum("nkgc,kcgf->ngf", _by_group(patches, geo), _kernel_by_group(kernel, geo))
+    return flat.reshape(x.shape[0], *geo.output, features)
+
+
+def _matmul_input_gradient(g: Array, kernel: Array, geo: Geometry) -> Array:
+    """Each output pixel's gradient, spread back over its receptive field."""
+    (kh, kw, channels, features), rows = kernel.shape, g.reshape(-1, g.shape[3])
+    if geo.groups == 1:
+        flat = rows @ kernel.reshape(-1, features).T
+    else:
+        grouped = rows.reshape(len(rows), geo.groups, -1)
+        flat = jnp.einsum("ngf,kcgf->nkgc", grouped, _kernel_by_group(kernel, geo))
+    spread = flat.reshape(g.shape[0], *geo.output, kh * kw, channels * geo.groups)
+    return _spread([spread[:, :, :, tap] for tap in range(kh * kw)], geo)
+
+
+def _matmul_kernel_gradient(x: Array, g: Array, geo: Geometry) -> Array:
+    features, patches, rows = g.shape[3], _patches(x, geo), g.reshape(-1, g.shape[3])
+    if geo.groups == 1:
+        flat = patches.T @ rows
+    else:
+        grouped = rows.reshape(len(rows), geo.groups, -1)
+        flat = jnp.einsum("nkgc,ngf->kcgf", _by_group(patches, geo), grouped)
+    return flat.reshape(*geo.kernel, x.shape[3] // geo.groups, features)
+
+
+def _by_group(patches: Array, geo: Geometry) -> Array:
+    """``(rows, taps, groups, channels of a group)``."""
+    return patches.reshape(len(patches), math.prod(geo.kernel), geo.groups, -1)
+
+
+def _kernel_by_group(kernel: Array, geo: Geometry) -> Array:
+    """``(taps, channels of a group, groups, features of a group)``."""
+    return kernel.reshape(math.prod(geo.kernel), kernel.shape[2], geo.groups, -1)
+
+
+# One channel a group: nothing to multiply as matrices.
+
+
+def _depthwise_output(x: Array, kernel: Array, geo: Geometry) -> Array:
+    first, *others = [view * tap for view, tap in zip(_views(x, geo), kernel.reshape(-1, kernel.shape[3]))]
+    return sum(others, start=first)
+
+
+def _depthwise_input_gradient(g: Array, kernel: Array, geo: Geometry) -> Array:
+    if geo.stride == (1, 1):
+        back = Geometry(
+            geo.output,
+            geo.kernel,
+            geo.input,
+            geo.stride,
+            _transposed_pads(geo),
+            geo.dilation,
+            geo.groups,
+        )
+        if min(map(min, back.pads)) >= 0:
+            return _depthwise_output(g, kernel[::-1, ::-1], back)
+    return _spread([g * tap for tap in kernel.reshape(-1, kernel.shape[3])], geo)
+
+
+def _transposed_pads(geo: Geometry) -> tuple[Pair, Pair]:
+    """The pads with which the flipped kernel, at stride 1, gives the input gradient."""
+    rows, columns = (
+        ((k - 1) * d - low, n + low - o)
+        for n, k, o, d, (low, _) in zip(geo.input, geo.kernel, geo.output, geo.dilation, geo.pads)
+    )
+    return rows, columns
+
+
+def _depthwise_kernel_gradient(x: Array, g: Array, geo: Geometry) -> Array:
+    taps = [jnp.sum(view * g, axis=(0, 1, 2)) for view in _views(x, geo)]
+    return jnp.stack(taps).reshape(*geo.kernel, 1, x.shape[3])
+
+
+# On an accelerator groups are the vendor library's matter.
+
+
+def _grouped_output(x: Array, kernel: Array, geo: Geometry) -> Array:
+    return _conv(x, kernel, geo.stride, geo.pads, dilate_kernel=geo.dilation, groups=geo.groups)
+
+
+def _grouped_input_gradient(g: Array, kernel: Array, geo: Geometry) -> Array:
+    shape = (g.shape[0], *geo.input, kernel.shape[2] * geo.groups)
+    _, pull = jax.vjp(lambda x: _grouped_output(x, kernel, geo), jnp.zeros(shape, g.dtype))
+    return pull(g)[0]
+
+
+def _grouped_kernel_gradient(x: Array, g: Array, geo: Geometry) -> Array:
+    shape = (*geo.kernel, x.shape[3] // geo.groups, g.shape[3])
+    _, pull = jax.vjp(lambda kernel: _grouped_output(x, kernel, geo), jnp.zeros(shape, g.dtype))
+    return pull(g)[0]
+
+
+Products: TypeAlias = dict[str, Callable[..., Array]]
+CONVOLUTIONS: Products = {
+    "output": _conv_output,
+    "input_gradient": _conv_input_gradient,
+    "kernel_gradient": _conv_kernel_gradient,
+}
+MATMULS: Products = {
+    "output": _matmul_output,
+    "input_gradient": _matmul_input_gradient,
+    "kernel_gradient": _matmul_kernel_gradient,
+}
+DEPTHWISE: Products = {
+    "output": _depthwise_output,
+    "input_gradient": _depthwise_input_gradient,
+    "kernel_gradient": _depthwise_kernel_gradient,
+}
+GROUPED: Products = {
+    "output": _grouped_output,
+    "input_gradient": _grouped_input_gradient,
+    "kernel_gradient": _grouped_kernel_gradient,
+}
