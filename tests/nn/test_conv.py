@@ -98,9 +98,8 @@ def test_value_and_gradients_equal_lax(case):
 def ways(case):
     """The tables of products that can compute a case."""
     groups, kernel = case[5], case[1]
-    if groups == 1:
-        return ["CONVOLUTIONS", "MATMULS"]
-    return ["GROUPED", "MATMULS"] + (["DEPTHWISE"] if kernel[2] == 1 and kernel[3] == groups else [])
+    depthwise = groups > 1 and kernel[2] == 1 and kernel[3] == groups
+    return ["CONVOLUTIONS", "MATMULS"] + ["DEPTHWISE"] * depthwise
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -84,7 +84,7 @@ def run(product: str, a: Array, b: Array, geo: Geometry) -> Array:
     if geo.groups > 1 and geo.groups == channels == features:
         return DEPTHWISE[product](a, b, geo)
     if jax.default_backend() != "cpu":
-        return CONVOLUTIONS[product](a, b, geo) if geo.groups == 1 else GROUPED[product](a, b, geo)
+        return CONVOLUTIONS[product](a, b, geo)
     if _by_matrix_product(product, a.dtype, channels, features, geo):
         return MATMULS[product](a, b, geo)
     return _one_by_one(CONVOLUTIONS[product], geo)(a, b)
@@ -100,16 +100,18 @@ def _widths(product: str, a: Array, b: Array, geo: Geometry) -> Pair:
 def _by_matrix_product(product: str, dtype: Any, channels: int, features: int, geo: Geometry) -> bool:
     """Whether slices and a matrix product beat XLA:CPU's convolution (``benchmarks/convolution.py``).
 
-    That convolution exists in float32 only, and knows neither groups nor dilation. It takes twice
-    its time for fewer than 16 outputs, and writes what a stride leaves out as zeros to be multiplied.
+    That convolution exists in float32 only and without dilation. It takes twice its time for fewer
+    than 16 outputs, and fills what a stride leaves out with zeros that are then multiplied.
     """
-    if dtype != jnp.float32 or geo.groups > 1 or geo.dilation != (1, 1) or geo.kernel == (1, 1):
+    if dtype != jnp.float32 or geo.dilation != (1, 1) or geo.kernel == (1, 1):
         return True
+    if geo.groups > 1:
+        return False
     if product == "output":
         return channels <= 4 and features <= 16
     if product == "input_gradient":
         strided, small = geo.stride != (1, 1), math.prod(geo.input) <= 16
-        return strided or small or channels <= 8 or features >= 2 * channels
+        return strided or small or channels <= 8
     return channels == 1 and features >= 16
 
 
@@ -118,7 +120,7 @@ def _one_by_one(product: Callable[..., Array], geo: Geometry) -> Callable[..., A
     return jax.custom_batching.sequential_vmap(lambda a, b: product(a, b, geo))
 
 
-# As convolutions, NHWC and HWIO; one group.
+# As convolutions, NHWC and HWIO.
 
 
 def _conv(
@@ -143,18 +145,20 @@ def _conv(
 
 
 def _conv_output(x: Array, kernel: Array, geo: Geometry) -> Array:
-    return _conv(x, kernel, geo.stride, geo.pads, dilate_kernel=geo.dilation)
+    return _conv(x, kernel, geo.stride, geo.pads, dilate_kernel=geo.dilation, groups=geo.groups)
 
 
 def _conv_input_gradient(g: Array, kernel: Array, geo: Geometry) -> Array:
-    flipped = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
+    kh, kw, channels, _ = kernel.shape
+    flipped = kernel[::-1, ::-1].reshape(kh, kw, channels, geo.groups, -1).transpose(0, 1, 4, 3, 2)
+    flipped = flipped.reshape(kh, kw, -1, geo.groups * channels)
     pads = [
         ((k - 1) * d - low, n + low - 1 - (o - 1) * s)
         for n, k, o, s, d, (low, _) in zip(
             geo.input, geo.kernel, geo.output, geo.stride, geo.dilation, geo.pads
         )
     ]
-    return _conv(g, flipped, (1, 1), pads, dilate_x=geo.stride, dilate_kernel=geo.dilation)
+    return _conv(g, flipped, (1, 1), pads, geo.stride, geo.dilation, geo.groups)
 
 
 def _conv_kernel_gradient(x: Array, g: Array, geo: Geometry) -> Array:
@@ -165,8 +169,18 @@ def _conv_kernel_gradient(x: Array, g: Array, geo: Geometry) -> Array:
             geo.input, geo.kernel, geo.output, geo.stride, geo.dilation, geo.pads
         )
     ]
+    if geo.groups > 1:
+        each = lax.map if jax.default_backend() == "cpu" else _vmapped
+        alone = replace(geo, groups=1)
+        x, g = (jnp.moveaxis(a.reshape(*a.shape[:3], geo.groups, -1), 3, 0) for a in (x, g))
+        parts = each(lambda pair: _conv_kernel_gradient(*pair, alone), (x, g))
+        return jnp.moveaxis(parts, 0, 3).reshape(*geo.kernel, x.shape[4], -1)
     images, rows = x.transpose(3, 1, 2, 0), g.transpose(1, 2, 0, 3)
     return _conv(images, rows, geo.dilation, pads, dilate_kernel=geo.stride).transpose(1, 2, 0, 3)
+
+
+def _vmapped(function: Callable[[Any], Array], arguments: Any) -> Array:
+    return jax.vmap(function)(arguments)
 
 
 # As matrix products, one a group.
@@ -279,27 +293,27 @@ def _transposed_pads(geo: Geometry) -> tuple[Pair, Pair]:
 
 
 def _depthwise_kernel_gradient(x: Array, g: Array, geo: Geometry) -> Array:
-    taps = [jnp.sum(view * g, axis=(0, 1, 2)) for view in _views(x, geo)]
-    return jnp.stack(taps).reshape(*geo.kernel, 1, x.shape[3])
+    if jax.default_backend() != "cpu":
+        taps = jnp.stack([jnp.sum(view * g, axis=(0, 1, 2)) for view in _views(x, geo)])
+        return taps.reshape(*geo.kernel, 1, x.shape[3])
+    (kh, kw), (dh, dw), (sh, sw), (oh, ow) = geo.kernel, geo.dilation, geo.stride, geo.output
+    padded = jnp.pad(x, ((0, 0), *geo.pads, (0, 0)))
 
+    # A row of pixels at a time, summed place by place in the cache: XLA:CPU sums over pixels slowly.
+    def image(total: Array, pair: tuple[Array, Array]) -> tuple[Array, None]:
+        pixels, slope = pair
 
-# On an accelerator groups are the vendor library's matter.
+        def row(h: Array, total: Array) -> Array:
+            seen = lax.dynamic_slice_in_dim(pixels, h * sh, (kh - 1) * dh + 1)
+            views = [
+                seen[i * dh, j * dw : j * dw + (ow - 1) * sw + 1 : sw] for i in range(kh) for j in range(kw)
+            ]
+            return total + jnp.stack(views) * slope[h]
 
+        return lax.fori_loop(0, oh, row, total), None
 
-def _grouped_output(x: Array, kernel: Array, geo: Geometry) -> Array:
-    return _conv(x, kernel, geo.stride, geo.pads, dilate_kernel=geo.dilation, groups=geo.groups)
-
-
-def _grouped_input_gradient(g: Array, kernel: Array, geo: Geometry) -> Array:
-    shape = (g.shape[0], *geo.input, kernel.shape[2] * geo.groups)
-    _, pull = jax.vjp(lambda x: _grouped_output(x, kernel, geo), jnp.zeros(shape, g.dtype))
-    return pull(g)[0]
-
-
-def _grouped_kernel_gradient(x: Array, g: Array, geo: Geometry) -> Array:
-    shape = (*geo.kernel, x.shape[3] // geo.groups, g.shape[3])
-    _, pull = jax.vjp(lambda kernel: _grouped_output(x, kernel, geo), jnp.zeros(shape, g.dtype))
-    return pull(g)[0]
+    start = jnp.zeros((kh * kw, ow, x.shape[3]), x.dtype)
+    return lax.scan(image, start, (padded, g))[0].sum(axis=1).reshape(*geo.kernel, 1, x.shape[3])
 
 
 Products: TypeAlias = dict[str, Callable[..., Array]]
@@ -317,9 +331,4 @@ DEPTHWISE: Products = {
     "output": _depthwise_output,
     "input_gradient": _depthwise_input_gradient,
     "kernel_gradient": _depthwise_kernel_gradient,
-}
-GROUPED: Products = {
-    "output": _grouped_output,
-    "input_gradient": _grouped_input_gradient,
-    "kernel_gradient": _grouped_kernel_gradient,
 }

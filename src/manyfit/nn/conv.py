@@ -18,6 +18,7 @@ from jax import lax
 from manyfit.errors import ConfigError
 from manyfit.nn import _convolution
 from manyfit.nn._convolution import Geometry as _Geometry
+from manyfit.nn._reductions import add_bias
 
 Size: TypeAlias = int | Sequence[int]
 """One whole number for every dimension, or one each."""
@@ -163,7 +164,7 @@ class _Conv(nnx.Module):
                 f"got {x.shape}"
             )
         y = self._apply(x, self.kernel[...].astype(x.dtype))
-        return y if self.bias is None else y + self.bias[...].astype(y.dtype)
+        return y if self.bias is None else add_bias(y, self.bias[...].astype(y.dtype))
 
     def _channels(self, in_features: int, out_features: int) -> tuple[int, int]:
         return in_features // self.groups, out_features
