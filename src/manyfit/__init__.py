@@ -23,6 +23,7 @@ _NAMES = {
     "MLPClassifier": "manyfit.estimators",
     "MLPRegressor": "manyfit.estimators",
     "CNNClassifier": "manyfit.estimators",
+    "inspect_network": "manyfit.inspect",
     "Numeric": "manyfit.space",
     "uniform": "manyfit.space",
     "loguniform": "manyfit.space",
@@ -33,6 +34,7 @@ _ROOMS = {
     "data",
     "engine",
     "evaluate",
+    "inspect",
     "losses",
     "metrics",
     "models",
@@ -46,6 +48,7 @@ _ROOMS = {
 if TYPE_CHECKING:
     from manyfit.estimators import CNNClassifier, MLPClassifier, MLPRegressor
     from manyfit.experiment import Experiment, Predictor, Result
+    from manyfit.inspect import inspect_network
     from manyfit.objectives import Supervised
     from manyfit.space import Numeric, choice, integer, loguniform, uniform
 
@@ -81,6 +84,7 @@ __all__ = [
     "Supervised",
     "__version__",
     "choice",
+    "inspect_network",
     "integer",
     "load",
     "loguniform",

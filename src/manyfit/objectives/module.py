@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import jax
@@ -37,12 +38,21 @@ class Functional:
         return Weights(nnx.to_pure_dict(params), nnx.to_pure_dict(rest))
 
     def apply(
-        self, weights: Weights, *inputs: Any, train: bool, key: Key | None = None
+        self,
+        weights: Weights,
+        *inputs: Any,
+        train: bool,
+        key: Key | None = None,
+        around: Callable[[nnx.Module], AbstractContextManager[Any]] = nullcontext,
     ) -> tuple[Any, PyTree]:
-        """The module's output and its new untrained arrays; ``key`` is needed in training only."""
+        """The module's output and its new untrained arrays; ``key`` is needed in training only.
+
+        ``around`` is entered with the module for the time of its call (``manyfit.trace.Naming``).
+        """
         module = self._merge(weights, key if key is not None else jax.random.key(0))
         module.train() if train else module.eval()
-        outputs = module(*inputs)
+        with around(module):
+            outputs = module(*inputs)
         if not train:
             return outputs, weights.rest
         _, _, _, rest = self._split(module)
