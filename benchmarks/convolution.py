@@ -32,6 +32,7 @@ SHAPES = [
     (128, 16, 32, 3, 32, 1, 1),
     (128, 8, 64, 3, 64, 1, 1),
     (32, 32, 64, 3, 64, 1, 1),
+    (64, 16, 128, 3, 128, 1, 1),
     (32, 4, 256, 3, 256, 1, 1),
     (32, 16, 64, 3, 64, 1, 4),
     (32, 32, 64, 3, 64, 1, 64),
@@ -64,10 +65,14 @@ def main() -> None:
             chosen = taken(products, product, a, b, geometry)
             cells = []
             for way in WAYS:
-                if way == "depthwise" and (groups == 1 or not groups == channels == features):
+                compute = getattr(products, way.upper()).get(product)
+                fits = {
+                    "winograd": window == 3 and stride == groups == 1,
+                    "depthwise": groups == channels > 1,
+                }
+                if compute is None or not fits.get(way, True):
                     cells.append("")
                     continue
-                compute = getattr(products, way.upper())[product]
                 ms = milliseconds(lambda a, b, f=compute, geo=geometry: f(a, b, geo), a, b)
                 cells.append(f"{ms:.3f}" + (" *" if way == chosen else ""))
             sizes = [f"{batch}x{side}x{side}x{channels}", f"{window}x{window}x{features}", str(stride)]
@@ -75,7 +80,7 @@ def main() -> None:
     print(measure.table(lines))
 
 
-WAYS = ("convolutions", "matmuls", "depthwise")
+WAYS = ("convolutions", "winograd", "matmuls", "depthwise")
 
 
 def taken(products: Any, product: str, a: Any, b: Any, geometry: Any) -> str:
@@ -83,8 +88,9 @@ def taken(products: Any, product: str, a: Any, b: Any, geometry: Any) -> str:
     channels, features = products._widths(product, a, b, geometry)
     if geometry.groups > 1 and geometry.groups == channels == features:
         return "depthwise"
-    matrix = products._by_matrix_product(product, a.dtype, channels, features, geometry)
-    return "matmuls" if matrix else "convolutions"
+    if products._by_matrix_product(product, a.dtype, channels, features, geometry):
+        return "matmuls"
+    return "winograd" if products._by_winograd(product, channels, features, geometry) else "convolutions"
 
 
 def milliseconds(function: Any, a: Any, b: Any, repeats: int = 5) -> float:

@@ -29,6 +29,8 @@ CASES = [
     ((2, 5, 6, 8), (1, 1, 8, 3), 3, "VALID", 1, 1),
     ((1, 4, 4, 8), (4, 4, 8, 2), 1, "VALID", 1, 1),
     ((2, 6, 6, 5), (3, 3, 5, 2), 1, ((2, 0), (0, 1)), 1, 1),
+    ((2, 5, 9, 3), (2, 3, 3, 4), 1, "VALID", 1, 1),
+    ((1, 5, 8, 64), (3, 3, 64, 64), 1, "SAME", 1, 1),
     ((2, 9, 9, 6), (3, 3, 6, 4), 1, "SAME", 2, 1),
     ((2, 9, 10, 6), (3, 2, 6, 4), 2, 2, (1, 3), 1),
     ((2, 6, 6, 6), (3, 3, 2, 9), 1, "SAME", 1, 3),  # groups
@@ -99,14 +101,15 @@ def ways(case):
     """The tables of products that can compute a case."""
     groups, kernel = case[5], case[1]
     depthwise = groups > 1 and kernel[2] == 1 and kernel[3] == groups
-    return ["CONVOLUTIONS", "MATMULS"] + ["DEPTHWISE"] * depthwise
+    winograd = case[2] == 1 and case[3] != 3 and case[4] == 1 and groups == 1 and kernel[1] == 3
+    return ["CONVOLUTIONS", "MATMULS"] + ["DEPTHWISE"] * depthwise + ["WINOGRAD"] * winograd
 
 
 @pytest.mark.parametrize(
     ("case", "way"), [(case, way) for case in TWO_DIMENSIONS for way in ways(case)], ids=str
 )
 def test_every_way_to_compute_has_exact_gradients(case, way, monkeypatch):
-    products = getattr(_convolution, way)
+    products = {**_convolution.CONVOLUTIONS, **getattr(_convolution, way)}
     monkeypatch.setattr(_convolution, "run", lambda product, a, b, geo: products[product](a, b, geo))
     image, kernel, *options = case
     with jax.enable_x64(True):
@@ -129,6 +132,18 @@ def test_every_way_to_compute_has_exact_gradients(case, way, monkeypatch):
         slope = (loss(x + step * dx, k + step * dk) - loss(x - step * dx, k - step * dk)) / (2 * step)
         # the central difference is exact to about step**2 = 1e-10 of the third derivative
         np.testing.assert_allclose(jnp.vdot(gx, dx) + jnp.vdot(gk, dk), slope, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("width", [7, 8, 13])
+def test_winograd_rounds_little_more_than_the_direct_sum(width):
+    x, k = draw((2, 6, width, 64), (3, 3, 64, 64))
+    with jax.enable_x64(True):
+        exact = np.asarray(reference(jnp.asarray(x, jnp.float64), jnp.asarray(k, jnp.float64), 1, "SAME"))
+    scale = exact.std()
+    error = np.abs(np.asarray(convolution(x, k)) - exact).max() / scale
+    direct = np.abs(np.asarray(reference(x, k, 1, "SAME")) - exact).max() / scale
+    assert 0 < direct < 1e-5
+    assert error < 8 * direct
 
 
 TRANSPOSED = [

@@ -3,8 +3,8 @@
 XLA:CPU runs a convolution fast in one layout only (images NHWC, kernel HWIO, one group, nothing
 reversed), and brings the others into it only outside of loops; JAX's own gradients and a vmapped
 convolution (which becomes a grouped one) are of the others, and many times slower in a training scan.
-Here output, input gradient and kernel gradient are each written either as a convolution in that
-layout, one member after the other, or as shifted slices and matrix products. They are each other's
+Here output, input gradient and kernel gradient are each written as a convolution in that layout, one
+member after the other, by Winograd's algorithm, or as shifted slices and matrix products. They are each other's
 derivatives, so that every order of reverse-mode gradient stays fast.
 """
 
@@ -87,7 +87,8 @@ def run(product: str, a: Array, b: Array, geo: Geometry) -> Array:
         return CONVOLUTIONS[product](a, b, geo)
     if _by_matrix_product(product, a.dtype, channels, features, geo):
         return MATMULS[product](a, b, geo)
-    return _one_by_one(CONVOLUTIONS[product], geo)(a, b)
+    table = WINOGRAD if _by_winograd(product, channels, features, geo) else CONVOLUTIONS
+    return _one_by_one(table[product], geo)(a, b)
 
 
 def _widths(product: str, a: Array, b: Array, geo: Geometry) -> Pair:
@@ -113,6 +114,16 @@ def _by_matrix_product(product: str, dtype: Any, channels: int, features: int, g
         strided, small = geo.stride != (1, 1), math.prod(geo.input) <= 16
         return strided or small or channels <= 8
     return channels == 1 and features >= 16
+
+
+def _by_winograd(product: str, channels: int, features: int, geo: Geometry) -> bool:
+    """Whether halving the multiplications pays for the additions (``benchmarks/convolution.py``)."""
+    plain = geo.groups == 1 and geo.stride == (1, 1) and geo.kernel[1] == 3
+    if product not in WINOGRAD or not plain or min(channels, features) < 64:
+        return False
+    backwards = product == "input_gradient"
+    wide = (geo.input if backwards else geo.output)[1] >= 7
+    return wide and not (backwards and min(map(min, _transposed(geo).pads)) < 0)
 
 
 def _one_by_one(product: Callable[..., Array], geo: Geometry) -> Callable[..., Array]:
@@ -173,7 +184,7 @@ def _conv_kernel_gradient(x: Array, g: Array, geo: Geometry) -> Array:
         each = lax.map if jax.default_backend() == "cpu" else _vmapped
         alone = replace(geo, groups=1)
         x, g = (jnp.moveaxis(a.reshape(*a.shape[:3], geo.groups, -1), 3, 0) for a in (x, g))
-        parts = each(lambda pair: _conv_kernel_gradient(*pair, alone), (x, g))
+        parts = each(lambda pair: _conv_kernel_gradient(pair[0], pair[1], alone), (x, g))
         return jnp.moveaxis(parts, 0, 3).reshape(*geo.kernel, x.shape[4], -1)
     images, rows = x.transpose(3, 1, 2, 0), g.transpose(1, 2, 0, 3)
     return _conv(images, rows, geo.dilation, pads, dilate_kernel=geo.stride).transpose(1, 2, 0, 3)
@@ -181,6 +192,72 @@ def _conv_kernel_gradient(x: Array, g: Array, geo: Geometry) -> Array:
 
 def _vmapped(function: Callable[[Any], Array], arguments: Any) -> Array:
     return jax.vmap(function)(arguments)
+
+
+# By Winograd's minimal filtering F(4, 3) along the columns (Lavin & Gray, 2016, "Fast algorithms for
+# convolutional neural networks"): four neighbouring outputs of three taps in six multiplications
+# instead of twelve. Its rounding error is about three times that of the direct sum.
+
+_TO_TILES = (
+    (4, 0, -5, 0, 1, 0),
+    (0, -4, -4, 1, 1, 0),
+    (0, 4, -4, -1, 1, 0),
+    (0, -2, -1, 2, 1, 0),
+    (0, 2, -1, -2, 1, 0),
+    (0, 4, 0, -5, 0, 1),
+)
+_TO_TAPS = (
+    (1 / 4, 0, 0),
+    (-1 / 6, -1 / 6, -1 / 6),
+    (-1 / 6, 1 / 6, -1 / 6),
+    (1 / 24, 1 / 12, 1 / 6),
+    (1 / 24, -1 / 12, 1 / 6),
+    (0, 0, 1),
+)
+_TO_OUTPUTS = (
+    (1, 1, 1, 1, 1, 0),
+    (0, 1, -1, 2, -2, 0),
+    (0, 1, 1, 4, 4, 0),
+    (0, 1, -1, 8, -8, 1),
+)
+
+
+def _winograd_output(x: Array, kernel: Array, geo: Geometry) -> Array:
+    tiles = -(-geo.output[1] // 4)
+    low, _ = geo.pads[1]
+    # as wide as the tiles reach; what was padded for wider windows than these is cut off
+    x = lax.pad(
+        x,
+        jnp.zeros((), x.dtype),
+        [(0, 0, 0), (*geo.pads[0], 0), (low, 4 * tiles + 2 - low - geo.input[1], 0), (0, 0, 0)],
+    )
+    columns = [x[:, :, j : j + 4 * tiles - 3 : 4] for j in range(6)]  # each (B, H, tiles, Cin)
+    taps = [kernel[:, j] for j in range(3)]  # each (kh, Cin, Cout)
+    products = [
+        _conv(_combined(to_tile, columns), _combined(to_tap, taps)[:, None], (1, 1), "VALID")
+        for to_tile, to_tap in zip(_TO_TILES, _TO_TAPS)
+    ]
+    y = jnp.stack([_combined(row, products) for row in _TO_OUTPUTS], axis=3)
+    return y.reshape(*y.shape[:2], 4 * tiles, -1)[:, :, : geo.output[1]]
+
+
+def _winograd_input_gradient(g: Array, kernel: Array, geo: Geometry) -> Array:
+    return _winograd_output(g, kernel[::-1, ::-1].transpose(0, 1, 3, 2), _transposed(geo))
+
+
+def _combined(weights: tuple[float, ...], parts: list[Array]) -> Array:
+    """The weighted sum of the parts; zeros cost nothing."""
+    terms = [part if w == 1 else part * w for w, part in zip(weights, parts) if w != 0]
+    return sum(terms[1:], start=terms[0])
+
+
+def _transposed(geo: Geometry) -> Geometry:
+    """The convolution, of stride 1, with which a flipped kernel gives the input gradient."""
+    rows, columns = (
+        ((k - 1) * d - low, n + low - o)
+        for n, k, o, d, (low, _) in zip(geo.input, geo.kernel, geo.output, geo.dilation, geo.pads)
+    )
+    return replace(geo, input=geo.output, output=geo.input, pads=(rows, columns))
 
 
 # As matrix products, one a group.
@@ -268,28 +345,10 @@ def _depthwise_output(x: Array, kernel: Array, geo: Geometry) -> Array:
 
 
 def _depthwise_input_gradient(g: Array, kernel: Array, geo: Geometry) -> Array:
-    if geo.stride == (1, 1):
-        back = Geometry(
-            geo.output,
-            geo.kernel,
-            geo.input,
-            geo.stride,
-            _transposed_pads(geo),
-            geo.dilation,
-            geo.groups,
-        )
-        if min(map(min, back.pads)) >= 0:
-            return _depthwise_output(g, kernel[::-1, ::-1], back)
+    back = _transposed(geo)
+    if geo.stride == (1, 1) and min(map(min, back.pads)) >= 0:
+        return _depthwise_output(g, kernel[::-1, ::-1], back)
     return _spread([g * tap for tap in kernel.reshape(-1, kernel.shape[3])], geo)
-
-
-def _transposed_pads(geo: Geometry) -> tuple[Pair, Pair]:
-    """The pads with which the flipped kernel, at stride 1, gives the input gradient."""
-    rows, columns = (
-        ((k - 1) * d - low, n + low - o)
-        for n, k, o, d, (low, _) in zip(geo.input, geo.kernel, geo.output, geo.dilation, geo.pads)
-    )
-    return rows, columns
 
 
 def _depthwise_kernel_gradient(x: Array, g: Array, geo: Geometry) -> Array:
@@ -322,6 +381,7 @@ CONVOLUTIONS: Products = {
     "input_gradient": _conv_input_gradient,
     "kernel_gradient": _conv_kernel_gradient,
 }
+WINOGRAD: Products = {"output": _winograd_output, "input_gradient": _winograd_input_gradient}
 MATMULS: Products = {
     "output": _matmul_output,
     "input_gradient": _matmul_input_gradient,
