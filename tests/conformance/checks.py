@@ -6,6 +6,7 @@ that runs these checks over all of them: a new one is a new row.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -108,3 +109,16 @@ def traced_once(function: Callable[..., PyTree], *arguments: tuple[PyTree, ...])
         assert any(not np.array_equal(a, b) for a, b in zip(first, other, strict=True)), (
             "another value of the hyper-parameter changed nothing"
         )
+
+
+def naive_convolutions(compiled: str) -> list[str]:
+    """The convolutions of an optimised HLO text that XLA:CPU has no fast routine for in a loop.
+
+    Fast ones have images NHWC and kernels HWIO with nothing reversed; groups are taken as they are.
+    """
+    lines = [line for line in compiled.splitlines() if re.search(r"\bconvolution\(", line)]
+    return [
+        line
+        for line in lines
+        if "dim_labels=b01f_01io->b01f" not in line or re.search(r"batch_group_count|rhs_reversal", line)
+    ]
