@@ -9,7 +9,9 @@ from typing import Any, Protocol
 import jax
 from flax import nnx
 
-from manyfit.errors import ConfigError, nearest
+from manyfit.nn.activations import ACTIVATIONS, activation
+
+__all__ = ["ACTIVATIONS", "Architecture", "Custom", "Inputs", "activation"]
 
 
 @dataclass(frozen=True)
@@ -56,21 +58,3 @@ class Custom:
     def build(self, inputs: Inputs, outputs: int, *, rngs: nnx.Rngs) -> nnx.Module:
         """Call ``make``."""
         return self.make(inputs, outputs, rngs, **self.hyper)
-
-
-ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
-    "relu": jax.nn.relu,
-    "gelu": jax.nn.gelu,
-    "silu": jax.nn.silu,
-    "tanh": jax.numpy.tanh,
-    "elu": jax.nn.elu,
-    "selu": jax.nn.selu,
-    "identity": lambda x: x,
-}
-
-
-def activation(name: str) -> Callable[[jax.Array], jax.Array]:
-    """The activation function of that name; raises ``ConfigError`` with the nearest one."""
-    if name not in ACTIVATIONS:
-        raise ConfigError(f"unknown activation {name!r}: {nearest(name, ACTIVATIONS)}")
-    return ACTIVATIONS[name]
