@@ -20,6 +20,7 @@ _NAMES = {
     "Result": "manyfit.experiment",
     "Predictor": "manyfit.experiment",
     "Supervised": "manyfit.objectives",
+    "learning_rate_range": "manyfit.experiment",
     "MLPClassifier": "manyfit.estimators",
     "MLPRegressor": "manyfit.estimators",
     "CNNClassifier": "manyfit.estimators",
@@ -47,7 +48,7 @@ _ROOMS = {
 
 if TYPE_CHECKING:
     from manyfit.estimators import CNNClassifier, MLPClassifier, MLPRegressor
-    from manyfit.experiment import Experiment, Predictor, Result
+    from manyfit.experiment import Experiment, Predictor, Result, learning_rate_range
     from manyfit.inspect import inspect_network
     from manyfit.objectives import Supervised
     from manyfit.space import Numeric, choice, integer, loguniform, uniform
@@ -86,6 +87,7 @@ __all__ = [
     "choice",
     "inspect_network",
     "integer",
+    "learning_rate_range",
     "load",
     "loguniform",
     "uniform",

@@ -96,6 +96,19 @@ class Fit:
     dropout: Annotated[str | None, _arg("VALUE|LOW:HIGH", "tables 0:0.5, images 0.3")] = None
     """A value, or a range to search."""
 
+    optimizer: Annotated[str | None, _arg("NAME", "adamw")] = None
+    """How weights move (sgd, adamw, nadam, radam, rmsprop, lion, lamb, muon, schedule_free_adamw …)."""
+    schedule: Annotated[str | None, _arg("NAME", "constant")] = None
+    """The learning rate over the training (cosine, linear, one_cycle, wsd, exponential, steps, plateau …)."""
+    clip: Annotated[str | None, _arg("VALUE|LOW:HIGH", "1")] = None
+    """The longest gradient, as a norm over all weights; 0 leaves it as it is."""
+    ema: Annotated[str | None, _arg("DECAY|LOW:HIGH", "none")] = None
+    """Evaluate and keep an exponential moving average of the weights, of this decay (0.999, say)."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What training computes in; weights are kept in float32."""
+    accumulate: Annotated[int | None, _arg("N", "1")] = None
+    """Batches whose gradients make one step."""
+
     trials: Annotated[int | None, _arg("N", "16 where a range is searched in a table, else 1")] = None
     """Settings of the hyper-parameters to try."""
     seeds: Annotated[int | None, _arg("N", "1; 3 for a table of at most 1,000 rows")] = None
@@ -283,6 +296,44 @@ class Inspect:
     """A table, images, or a run folder."""
     target: Annotated[str | None, _arg("COLUMN")] = None
     """The column to predict."""
+    header: bool = True
+    """Whether the table's first line names its columns."""
+    size: Annotated[int | None, _arg("PIXELS")] = None
+    """Images: resize to this many pixels a side."""
+    json: Annotated[bool, _Switch] = False
+    """Print JSON."""
+
+
+@dataclass
+class Range:
+    """Try learning rates: many, a few hundred steps each, all at once.
+
+    Prints the validation loss against the rate with its spread over seeds,
+    the rate to take and the range to search.
+
+    Examples:
+      manyfit range adult.csv --target income
+      manyfit range adult.csv --target income --optimizer sgd --low 1e-3 --high 10
+    """
+
+    data: Annotated[Path, tyro.conf.Positional, _place("DATA")]
+    """A table or images, as for manyfit fit."""
+    target: Annotated[str | None, _arg("COLUMN")] = None
+    """The column to predict."""
+    optimizer: Annotated[str | None, _arg("NAME", "adamw")] = None
+    """How weights move."""
+    schedule: Annotated[str | None, _arg("NAME", "constant")] = None
+    """The learning rate over the training; played whole within the steps."""
+    low: Annotated[float, _arg("RATE", "1e-5")] = 1e-5
+    """The smallest rate."""
+    high: Annotated[float, _arg("RATE", "1")] = 1.0
+    """The largest rate."""
+    rates: Annotated[int, _arg("N", "16")] = 16
+    """How many rates, evenly spread in the logarithm."""
+    seeds: Annotated[int, _arg("N", "3")] = 3
+    """Networks for each rate."""
+    steps: Annotated[int, _arg("N", "300")] = 300
+    """Updates of each network, rounded up to whole epochs."""
     header: bool = True
     """Whether the table's first line names its columns."""
     size: Annotated[int | None, _arg("PIXELS")] = None

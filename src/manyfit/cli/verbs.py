@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from manyfit.cli import show
-from manyfit.cli.options import Compare, Demo, Evaluate, Fit, Inspect, Predict, Report, Resume
+from manyfit.cli.options import Compare, Demo, Evaluate, Fit, Inspect, Predict, Range, Report, Resume
 from manyfit.cli.output import check_ending, image_files, write_page, write_table
 from manyfit.cli.progress import Watcher
 from manyfit.engine import RunFolder
@@ -182,6 +182,34 @@ def inspect(options: Inspect) -> int:
     return 0
 
 
+def range_(options: Range) -> int:
+    """``manyfit range``."""
+    from manyfit.experiment.rates import learning_rate_range
+
+    asked = Fit(
+        data=options.data,
+        target=options.target,
+        header=options.header,
+        size=options.size,
+        optimizer=options.optimizer,
+        schedule=options.schedule,
+    )
+    task = read_task(asked)
+    experiment = experiment_for(task, asked.asked())
+    curve = learning_rate_range(
+        experiment.objective,
+        task,
+        low=options.low,
+        high=options.high,
+        rates=options.rates,
+        seeds=options.seeds,
+        steps=options.steps,
+        batch_size=experiment.batch_size,
+    )
+    print(json.dumps(curve.to_json(), indent=1) if options.json else curve.text())
+    return 0
+
+
 def demo(options: Demo) -> int:
     """``manyfit demo``."""
     from manyfit.cli.demo import write_digits
@@ -210,6 +238,7 @@ _VERBS: dict[type, Callable[[Any], int]] = {
     Report: report_,
     Compare: compare,
     Inspect: inspect,
+    Range: range_,
     Demo: demo,
 }
 

@@ -2,6 +2,7 @@
 
 from manyfit.experiment.experiment import Experiment, Status
 from manyfit.experiment.predictor import Prediction, Predictor
+from manyfit.experiment.rates import learning_rate_range
 from manyfit.experiment.result import Result, TrialScore
 
-__all__ = ["Experiment", "Prediction", "Predictor", "Result", "Status", "TrialScore"]
+__all__ = ["Experiment", "Prediction", "Predictor", "Result", "Status", "TrialScore", "learning_rate_range"]

@@ -21,7 +21,7 @@ def known() -> dict[str, type]:
 
     parts = [
         *losses.LOSSES.values(),
-        *(optim.Adam, optim.AdamW, optim.SGD, optim.Constant, optim.Cosine),
+        *optim.PARTS,
         *(ImagePreprocess, TablePreprocess, CNN, MLP, Identity, Supervised),
     ]
     return {part.__name__: part for part in parts}

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
-import optax
 from flax import nnx
 
 from manyfit.engine.objective import Array, BaseObjective, Batch, Fold, Hyper, Key, Metric, PyTree
@@ -16,7 +15,8 @@ from manyfit.losses import CrossEntropy, Loss, SquaredError
 from manyfit.losses import named as named_loss
 from manyfit.models.architecture import Architecture, Inputs
 from manyfit.objectives.module import Functional, Weights
-from manyfit.optim import AdamW, Optimizer
+from manyfit.optim import AdamW, Optimizer, evaluated, narrowed, rematerialised, start, step
+from manyfit.optim.precision import Precision, Rematerialise
 from manyfit.space import resolve
 
 
@@ -73,6 +73,10 @@ class Supervised(BaseObjective):
     """What turns rows into features; None takes the task's own, or the inputs as they are."""
     classes: int | None = None
     balance: bool = False
+    precision: Precision = "float32"
+    """What training computes in; weights, moments and evaluation are float32 always."""
+    rematerialise: Rematerialise = "none"
+    """What the backward pass computes again to save memory; see ``optim.rematerialised``."""
     features: Inputs | None = None
     """Shapes of the features, batch axis 1; ``bind`` fills it in."""
 
@@ -114,8 +118,8 @@ class Supervised(BaseObjective):
         """Fresh weights, the optimizer's moments, and what was prepared."""
         here = resolve(self, _own(hyper))
         weights = here._functional().init(key)
-        moments = here.optimizer.transform(jnp.float32(1)).init(weights.params)
-        return {"weights": weights, "optimizer": moments, "prepared": prepared}
+        optimizer = start(here.optimizer, weights.params, weights.rest)
+        return {"weights": weights, "optimizer": optimizer, "prepared": prepared}
 
     def update(self, state: PyTree, batch: Batch, key: Key, hyper: Hyper) -> tuple[PyTree, dict[str, Metric]]:
         """One step of the optimizer on the weighted mean loss of the batch."""
@@ -125,22 +129,28 @@ class Supervised(BaseObjective):
         target, weight = here._target(prepared, batch)
         functional = here._functional()
 
-        def mean_loss(params: PyTree) -> tuple[Array, tuple[Metric, PyTree]]:
-            outputs, rest = functional.apply(Weights(params, weights.rest), features, train=True, key=key)
-            losses = here._loss(outputs, target)
-            metric = Metric.mean(losses, weight)
-            return metric.total / jnp.maximum(metric.count, 1e-12), (metric, rest)
+        def mean_loss(params: PyTree) -> tuple[Array, tuple[PyTree, Metric]]:
+            narrow = Weights(narrowed(params, self.precision), weights.rest)
+            outputs, rest = functional.apply(narrow, narrowed(features, self.precision), train=True, key=key)
+            rest = jax.tree.map(lambda new, old: new.astype(old.dtype), rest, weights.rest)
+            metric = Metric.mean(here._loss(outputs, target), weight)
+            return metric.total / jnp.maximum(metric.count, 1e-12), (rest, metric)
 
-        gradient, (metric, rest) = jax.grad(mean_loss, has_aux=True)(weights.params)
-        transform = here.optimizer.transform(hyper["total_steps"])
-        change, optimizer = transform.update(gradient, state["optimizer"], weights.params)
-        params = optax.apply_updates(weights.params, change)
-        state = {"weights": Weights(params, rest), "optimizer": optimizer, "prepared": prepared}
-        return state, {"loss": metric}
+        taken = step(
+            here.optimizer,
+            rematerialised(mean_loss, self.rematerialise),
+            weights.params,
+            state["optimizer"],
+            hyper["total_steps"],
+            weight=jnp.sum(weight),
+        )
+        weights = Weights(taken.params, taken.rest)
+        return {"weights": weights, "optimizer": taken.state, "prepared": prepared}, {"loss": taken.found}
 
     def export(self, state: PyTree) -> PyTree:
-        """The weights and what was prepared; the optimizer's moments are left behind."""
-        return {"weights": state["weights"], "prepared": state["prepared"]}
+        """The weights to evaluate with, and what was prepared; the optimizer's moments are left behind."""
+        weights = Weights(*evaluated(self.optimizer, state["optimizer"], *state["weights"]))
+        return {"weights": weights, "prepared": state["prepared"]}
 
     def evaluate(self, model: PyTree, batch: Batch) -> dict[str, Metric]:
         """The loss (for classification always the plain cross-entropy) and the field's first metric."""

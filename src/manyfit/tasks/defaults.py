@@ -10,11 +10,10 @@ from manyfit.errors import ConfigError
 from manyfit.experiment.experiment import Experiment
 from manyfit.models import CNN, MLP
 from manyfit.objectives import Supervised
-from manyfit.optim import AdamW
+from manyfit.optim import EMA, Accumulate, Optimizer, named, named_schedule
 from manyfit.space import loguniform, uniform
 from manyfit.tasks.task import Task
 
-LEARNING_RATE = loguniform(3e-4, 1e-2)
 WEIGHT_DECAY = loguniform(1e-4, 3e-1)
 DROPOUT = uniform(0.0, 0.5)
 
@@ -63,20 +62,15 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
             numbers = 0 if images else task.data["inputs"]["numeric"].shape[1]
             embedding = "piecewise" if 0 < numbers <= MOST_EMBEDDED else "none"
         model = MLP(hidden=tuple(hidden or hidden_for(task.rows)), dropout=dropout, embedding=embedding)
-    optimizer = AdamW(
-        learning_rate=number_or_range(
-            "learning_rate", asked.get("learning_rate"), LEARNING_RATE if not images else 1e-3
-        ),
-        weight_decay=number_or_range(
-            "weight_decay", asked.get("weight_decay"), WEIGHT_DECAY if not images else 1e-2
-        ),
-        clip=1.0,
-    )
+    optimizer = optimizer_for(asked, search=not images)
+    precision: Any = asked.get("precision") or "float32"
     if asked.get("balance") and not task.classes:
         raise ConfigError("balance weighs classes, and a regression target has none: leave it out")
     patience = _or(asked.get("patience"), 5 if images else 12)
     trials = asked.get("trials")
-    objective = Supervised(model, optimizer=optimizer, balance=bool(asked.get("balance")))
+    objective = Supervised(
+        model, optimizer=optimizer, balance=bool(asked.get("balance")), precision=precision
+    )
     if trials is None:
         trials = 1 if images or not _open(objective) else 16
     return Experiment(
@@ -93,6 +87,27 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
         metric=asked.get("metric"),
         options=asked,
     )
+
+
+def optimizer_for(asked: Mapping[str, Any], *, search: bool) -> Optimizer:
+    """The optimizer for the options of ``manyfit fit``; ``search`` leaves its numbers open where nothing is said.
+
+    Raises ``ConfigError`` for an unknown name and for numbers out of range.
+    """
+    rule = named(asked.get("optimizer") or "adamw")
+    schedule = named_schedule(asked.get("schedule") or "constant")
+    rate, decay = (loguniform(*rule.search), WEIGHT_DECAY) if search else (rule().learning_rate, 1e-2)
+    optimizer: Optimizer = rule(
+        learning_rate=number_or_range("learning_rate", asked.get("learning_rate"), rate),
+        weight_decay=number_or_range("weight_decay", asked.get("weight_decay"), decay),
+        clip=number_or_range("clip", asked.get("clip"), 1.0),
+        schedule=schedule(),
+    )
+    if asked.get("ema") is not None:
+        optimizer = EMA(optimizer, decay=number_or_range("ema", asked["ema"], None, below=1))
+    if (count := _or(asked.get("accumulate"), 1)) != 1:
+        optimizer = Accumulate(optimizer, count)
+    return optimizer
 
 
 def number_or_range(name: str, text: str | float | None, default: Any, below: float = math.inf) -> Any:
