@@ -398,3 +398,37 @@ def test_overview(capsys):
     with pytest.raises(SystemExit) as exit:
         main([])
     assert exit.value.code == 2
+
+
+def test_a_network_is_looked_into_before_training(capsys, place, tmp_path):
+    graph = tmp_path / "network.dot"
+    words = ["inspect", place / "shop.csv", "--target", "bought", "--model", "mlp", "--graph", graph]
+    out, _ = done(capsys, *words)
+    assert "FLOPs a row forward" in out
+    assert "layers.0" in out
+    assert graph.read_text().startswith("digraph")
+    out, _ = done(capsys, *words, "--json")
+    found = json.loads(out)["network"]
+    assert found["parameters"] == sum(layer["parameters"] for layer in found["layers"] if layer["leaf"])
+    _, err = done(capsys, *words[:-1], tmp_path / "network.png", code=1)
+    assert "svg" in err
+
+
+def test_a_probed_run_shows_how_its_gradients_moved(capsys, place, tmp_path):
+    fit(capsys, place / "shop.csv", "bought", tmp_path / "run", *FIXED, "--probe", "--quiet")
+    out, _ = done(capsys, "inspect", tmp_path / "run", "--graph", tmp_path / "network.html")
+    assert "As they trained" in out
+    assert "start, middle, end" in out
+    assert "2 members" in out
+    assert "<svg" in (tmp_path / "network.html").read_text()
+    out, _ = done(capsys, "inspect", tmp_path / "run", "--json")
+    found = json.loads(out)
+    assert {"layers.0", "head"} <= set(found["training"]["gradient"])
+    assert found["network"]["members"] == 2
+    assert 'id="gradients"' in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_a_run_whose_data_are_gone_is_still_looked_at(capsys, place):
+    out, _ = done(capsys, "inspect", place / "run", "--data", place / "new.csv")
+    assert "measured on 30 rows" in out
+    assert "--probe" in out

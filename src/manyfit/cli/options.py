@@ -75,6 +75,8 @@ class Fit:
     """What to do with rows whose target is missing."""
     balance: bool = False
     """Weigh every class the same, however rare."""
+    probe: bool = False
+    """Record activations and gradients layer by layer as the networks train; the weights are the same."""
     header: bool = True
     """Whether the table's first line names its columns."""
     size: Annotated[int | None, _arg("PIXELS")] = None
@@ -282,14 +284,18 @@ class Compare:
 
 @dataclass
 class Inspect:
-    """Look at data before training, or at a run's model.
+    """Look at data before training, or into the networks of a run.
 
-    Of data: the task, the column kinds, missing values and warnings. Of a
-    run: its networks and their arrays.
+    Of data: the task, the column kinds, missing values and warnings; with
+    --model also the network before training. Of a run: its networks layer by
+    layer, on the data that it was trained on or on --data, and what --probe
+    recorded while they trained.
 
     Examples:
       manyfit inspect adult.csv --target income
+      manyfit inspect adult.csv --target income --model mlp
       manyfit inspect runs/adult
+      manyfit inspect runs/adult --graph network.svg
     """
 
     path: Annotated[Path, tyro.conf.Positional, _place("DATA|RUN")]
@@ -300,6 +306,12 @@ class Inspect:
     """Whether the table's first line names its columns."""
     size: Annotated[int | None, _arg("PIXELS")] = None
     """Images: resize to this many pixels a side."""
+    model: Annotated[str | None, _arg("NAME")] = None
+    """The network to look at before training, named as for manyfit fit."""
+    data: Annotated[Path | None, _arg("DATA", "what the run was trained on")] = None
+    """Of a run: labelled rows to look at its networks with."""
+    graph: Annotated[Path | None, _arg("FILE")] = None
+    """Write the computational graph: .svg, .html (with the table), .dot (Graphviz) or .json."""
     json: Annotated[bool, _Switch] = False
     """Print JSON."""
 

@@ -171,10 +171,9 @@ def scores(values: Mapping[str, float], title: str) -> None:
     _print(_console(), f"{title}: {_line(values)}")
 
 
-def run(path: Path, as_json: bool) -> None:
-    """A run's model: what it reads, and its arrays with their sizes."""
+def run(path: Path, predictor: Predictor, as_json: bool, more: Mapping[str, Any]) -> None:
+    """A run's model: what it reads, and its arrays with their sizes; as JSON with what ``more`` there is."""
     experiment = RunFolder(path).read_experiment()
-    predictor = Predictor.load(path)
     from manyfit.experiment.records import named_leaves
 
     arrays = {
@@ -189,7 +188,7 @@ def run(path: Path, as_json: bool) -> None:
         "members": predictor.members,
         "parameters": count,
         "arrays": arrays,
-    }
+    } | dict(more)
     if as_json:
         print(json.dumps(about, indent=1))
         return

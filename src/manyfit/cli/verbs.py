@@ -171,14 +171,27 @@ def compare(options: Compare) -> int:
 
 def inspect(options: Inspect) -> int:
     """``manyfit inspect``."""
+    from manyfit.cli import networks
+
+    if options.graph is not None:
+        networks.check_ending(options.graph)
     if (options.path / "experiment.json").is_file():
-        show.run(options.path, options.json)
+        networks.of_run(options)
         return 0
-    task = read_task(Fit(data=options.path, target=options.target, header=options.header, size=options.size))
+    asked = Fit(data=options.path, target=options.target, header=options.header, size=options.size)
+    task = read_task(asked)
+    found = None
+    if options.model is not None or options.graph is not None:
+        found = experiment_for(task, {"model": options.model}).network()
     if options.json:
-        print(json.dumps(dict(task.about) | {"task": task.kind, "classes": list(task.classes)}, indent=1))
+        content = dict(task.about) | {"task": task.kind, "classes": list(task.classes)}
+        print(json.dumps(content | ({"network": found.to_json()} if found else {}), indent=1))
     else:
         show.data(task, print)
+        if found is not None:
+            print(f"\n{found}")
+    if found is not None:
+        networks.write_graph(found, options.graph)
     return 0
 
 

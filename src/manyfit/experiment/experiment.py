@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from manyfit.engine import Checkpoint, Hooks, Outcome, Population, Progress, Row
 from manyfit.engine.devices import use_compilation_cache
 from manyfit.engine.folder import plain
 from manyfit.errors import RunError
+from manyfit.experiment.examples import write_examples
 from manyfit.experiment.files import request_of, write_result
 from manyfit.experiment.preparation import prepare
 from manyfit.experiment.records import Records
@@ -21,6 +22,9 @@ from manyfit.experiment.result import Result
 from manyfit.experiment.summary import score_member, summarise
 from manyfit.experiment.trials import Bucket
 from manyfit.space import Distribution
+
+if TYPE_CHECKING:
+    from manyfit.inspect import NetworkReport
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,12 @@ class Experiment:
         something cannot be done, ``RunError`` where the folder cannot be used.
         """
         return _Run(self, progress, stop, save_every).into(folder, resume)
+
+    def network(self) -> NetworkReport:
+        """The network that it would begin with, layer by layer on rows of the data; nothing is trained."""
+        from manyfit.experiment.network import untrained_network
+
+        return untrained_network(self)
 
 
 @dataclass
@@ -198,6 +208,7 @@ class _Run:
             self.timing["total"] = time.perf_counter() - self.started
             if folder is not None:
                 write_result(folder, result)
+                write_examples(folder, prepared.task, result)
         except RunError as error:
             if folder is None:
                 raise

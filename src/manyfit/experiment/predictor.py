@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,9 @@ from manyfit.experiment.describe import describe, rebuild
 from manyfit.experiment.records import from_named, named_leaves
 from manyfit.tasks.encoders import encoder_from_json
 from manyfit.tasks.task import Encoder
+
+if TYPE_CHECKING:
+    from manyfit.inspect import NetworkReport
 
 BLOCK, BLOCK_ON_ACCELERATOR = 256, 4096
 """Rows predicted at once, always as many: what is short is padded.
@@ -99,6 +102,12 @@ class Predictor:
             )
         target = self.encoder.encode_target(rows)
         return metrics.score(self.kind, target, self.prediction(rows).output)
+
+    def network(self, rows: Any) -> NetworkReport:
+        """Every member's network, layer by layer, on labelled rows: sizes, costs, activations, gradients."""
+        from manyfit.experiment.network import trained_network
+
+        return trained_network(self, rows)
 
     # On disk
 

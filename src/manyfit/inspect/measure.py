@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from manyfit.trace import ACTIVATIONS, Program, owner
+from manyfit.trace import ACTIVATIONS, Program, by_layer, norm
 
 Measured = dict[str, dict[str, jax.Array]]
 """Layer's path -> quantity -> scalar, or ``(units,)`` for ``peak`` and ``flat``."""
@@ -46,16 +45,6 @@ def measure(
         seen[tap.path] = _joined(seen[tap.path], found) if tap.path in seen else found
     change = None if update is None else update(gradient, params)
     return value, seen, _parameters(params, gradient, change, [layer.path for layer in program.layers])
-
-
-def norm(tree: Any) -> jax.Array:
-    """The Euclidean norm of all leaves together, in float32, without overflow or underflow on the way."""
-    leaves = [leaf.astype(jnp.float32) for leaf in jax.tree.leaves(tree) if leaf.size]
-    if not leaves:
-        return jnp.float32(0)
-    top = functools.reduce(jnp.maximum, [jnp.max(jnp.abs(leaf)) for leaf in leaves])
-    unit = jnp.where((top > 0) & jnp.isfinite(top), top, 1.0)
-    return unit * jnp.sqrt(sum((jnp.sum((leaf / unit) ** 2) for leaf in leaves), start=jnp.float32(0)))
 
 
 def _activation(values: jax.Array, pull: jax.Array, kind: str) -> dict[str, jax.Array]:
@@ -99,21 +88,9 @@ def _parameters(params: Any, gradient: Any, change: Any, paths: Sequence[str]) -
     return found
 
 
-def by_layer(tree: Any, paths: Sequence[str]) -> dict[str, list[jax.Array]]:
-    """The leaves of parameters, or of what is shaped like them, by the layer that owns them."""
-    found: dict[str, list[jax.Array]] = {}
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        found.setdefault(owner([_key(part) for part in path], paths), []).append(leaf)
-    return found
-
-
 def sizes(params: Any, paths: Sequence[str]) -> dict[str, int]:
     """Parameters by layer, those of layers inside it left out."""
     return {
         path: sum(math.prod(leaf.shape) for leaf in leaves)
         for path, leaves in by_layer(params, paths).items()
     }
-
-
-def _key(part: Any) -> Any:
-    return getattr(part, "key", getattr(part, "idx", getattr(part, "name", part)))

@@ -10,6 +10,8 @@ import numpy as np
 from manyfit.inspect.verdict import flow
 
 MARK = "probe/"
+PARTS = {"start": 0.0, "middle": 0.5, "end": 1.0}
+"""Where in the training one looks."""
 QUANTITIES = {
     "activation": "root mean square of the output",
     "zeros": "share of outputs that are 0",
@@ -67,5 +69,6 @@ def courses(history: Mapping[str, np.ndarray], rows: Sequence[int] | None = None
 
 def judged(found: Mapping[str, Sequence[Course]], part: float) -> str:
     """What the gradient does at that part of the training, by the rule of ``verdict.flow``."""
-    norms = [course.at(part) for course in found.get("output-gradient", ())]
+    weighed = {course.path for course in found.get("gradient", ())}
+    norms = [course.at(part) for course in found.get("output-gradient", ()) if course.path in weighed]
     return flow([value for value in norms if not np.isnan(value)])

@@ -73,6 +73,8 @@ class Supervised(BaseObjective):
     """What turns rows into features; None takes the task's own, or the inputs as they are."""
     classes: int | None = None
     balance: bool = False
+    probe: bool = False
+    """Whether the history keeps activations and gradients layer by layer (``manyfit.objectives.probe``)."""
     precision: Precision = "float32"
     """What training computes in; weights, moments and evaluation are float32 always."""
     rematerialise: Rematerialise = "none"
@@ -144,8 +146,15 @@ class Supervised(BaseObjective):
             hyper["total_steps"],
             weight=jnp.sum(weight),
         )
+        measured = {"loss": taken.found}
+        if self.probe:
+            from manyfit.objectives.probe import step_metrics
+
+            gradient, _ = jax.grad(mean_loss, has_aux=True)(weights.params)
+            before = {"weights": weights, "prepared": prepared}
+            measured |= step_metrics(here, before, batch, gradient, taken.params)
         weights = Weights(taken.params, taken.rest)
-        return {"weights": weights, "optimizer": taken.state, "prepared": prepared}, {"loss": taken.found}
+        return {"weights": weights, "optimizer": taken.state, "prepared": prepared}, measured
 
     def export(self, state: PyTree) -> PyTree:
         """The weights to evaluate with, and what was prepared; the optimizer's moments are left behind."""
@@ -161,6 +170,10 @@ class Supervised(BaseObjective):
         if self.classes is not None:
             correct = (jnp.argmax(outputs, axis=1) == target).astype(jnp.float32)
             measured["accuracy"] = Metric.mean(correct, weight)
+        if self.probe:
+            from manyfit.objectives.probe import pass_metrics
+
+            measured |= pass_metrics(self, model, batch)
         return measured
 
     def predict(self, model: PyTree, data: PyTree) -> Array:

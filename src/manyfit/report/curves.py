@@ -24,6 +24,7 @@ def learning_curves(run: RunFiles, found: Findings) -> list[Chart]:
     if trial is None:
         return []
     names = dict.fromkeys(key.split("/", 1)[-1] for key in run.history)
+    names = {name: None for name in names if not name.startswith("probe/")}  # a section of its own
     ordered = sorted(names, key=lambda name: (name != "loss", name != run.metric))
     charts = [_chart(run, found, trial, name) for name in ordered[:MOST_CHARTS]]
     return [chart for chart in charts if chart is not None]

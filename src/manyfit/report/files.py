@@ -31,6 +31,8 @@ class RunFiles:
     predictions: Arrays | None = None
     test: Mapping[str, Any] | None = None
     """Scores on a further test set (``test.json``), where one was given."""
+    examples: Arrays | None = None
+    """A few images with what the network looked at (``examples.safetensors``)."""
     notes: Sequence[str] = ()
     """What is missing or could not be used, in sentences."""
 
@@ -122,6 +124,7 @@ def read_run(folder: str | os.PathLike[str]) -> RunFiles:
         summary=summary,
         predictions=predictions,
         test=_json(path / "test.json"),
+        examples=_examples(path / "examples.safetensors"),
         notes=notes,
     )
 
@@ -205,6 +208,25 @@ def _history(path: Path, members: list[dict[str, Any]] | None, notes: list[str])
         )
         return {}
     return {name: values.astype(np.float64) for name, values in arrays.items()}
+
+
+def _examples(path: Path) -> dict[str, np.ndarray] | None:
+    arrays = _arrays(path)
+    if arrays is None:
+        return None
+    whole = {"row": "iu", "target": "iu", "called": "iu", "group": "iu", "probability": "f", "agreement": "f"}
+    names = {"pixels": "u", "heat": "u", **whole}
+    count = len(arrays.get("pixels", ()))
+    for name, kinds in names.items():
+        found = arrays.get(name)
+        if found is None or found.dtype.kind not in kinds or len(found) != count:
+            raise _broken(path, f"{name!r} is missing, or not one for each image")
+    shape = arrays["pixels"].shape
+    if len(shape) != 4 or shape[3] not in (1, 3) or arrays["heat"].shape != shape[:3]:
+        raise _broken(path, f"pixels {shape} and heat {arrays['heat'].shape} do not fit together")
+    if arrays["pixels"].dtype != np.uint8 or arrays["heat"].dtype != np.uint8:
+        raise _broken(path, "pixels and heat are not bytes")
+    return arrays
 
 
 def _predictions(path: Path, kind: Any, classes: int, notes: list[str]) -> dict[str, np.ndarray] | None:

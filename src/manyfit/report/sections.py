@@ -18,8 +18,10 @@ from manyfit.report.board import board
 from manyfit.report.curves import learning_curves
 from manyfit.report.data import about_data
 from manyfit.report.doubts import doubts
+from manyfit.report.examples import examples
 from manyfit.report.files import RunFiles, nested, real
 from manyfit.report.findings import Findings, Score, findings
+from manyfit.report.gradients import gradients
 from manyfit.report.numbers import (
     PERCENT,
     capital,
@@ -60,7 +62,9 @@ def context(run: RunFiles) -> dict[str, Any]:
         "effects": effects.effects(run, found),
         "effects_legend": effects.legend(found),
         "curves": learning_curves(run, found),
+        "gradients": gradients(run, found),
         "predictions": predictions(run),
+        "examples": examples(run),
         "about": about_data(run),
         "how": how(run),
         "doubts": doubts(run, found),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -71,6 +72,8 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
     objective = Supervised(
         model, optimizer=optimizer, balance=bool(asked.get("balance")), precision=precision
     )
+    if asked.get("probe"):
+        objective = dataclasses.replace(objective, probe=True)
     if trials is None:
         trials = 1 if images or not _open(objective) else 16
     return Experiment(

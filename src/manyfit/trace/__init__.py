@@ -4,6 +4,7 @@ from manyfit.trace.activations import ACTIVATIONS
 from manyfit.trace.flops import count_flops
 from manyfit.trace.graph import Edge, Graph, Node
 from manyfit.trace.layers import Layer, Naming, owner
+from manyfit.trace.norms import by_layer, norm
 from manyfit.trace.program import Program, Tap, trace
 
 __all__ = [
@@ -15,7 +16,9 @@ __all__ = [
     "Node",
     "Program",
     "Tap",
+    "by_layer",
     "count_flops",
+    "norm",
     "owner",
     "trace",
 ]

@@ -1,0 +1,5 @@
+"""What a prediction rests on."""
+
+from manyfit.explain.grad_cam import agreement, class_activation, class_activation_maps
+
+__all__ = ["agreement", "class_activation", "class_activation_maps"]
