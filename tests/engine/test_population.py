@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from objectives import Bandit, Centred, Network, TwoPlayers
 
-from manyfit.engine import Hooks, Member, Metric, Population, Rows, Shape
+from manyfit.engine import Hooks, Member, Metric, Population, Rows, Shape, program
 
 RATES = [0.003, 0.01, 0.03]
 
@@ -139,6 +139,20 @@ def test_neighbours_do_not_matter(case, reference):
 def test_waves_and_devices_do_not_matter(case, reference, width, device_count):
     other = train(case, width=width, device_count=device_count)
     for name, outcome in other.items():
+        same(outcome, reference[name], exact=False)
+
+
+def test_one_member_after_the_other_is_the_same(case, reference, monkeypatch):
+    """Where a step is large, members of a core take their epochs in turn instead of every step together."""
+    asked = []
+    monkeypatch.setattr(program, "abreast", lambda *_: asked.append(True))
+    program._known_program.cache_clear()
+    try:
+        turns = train(case, width=2)
+    finally:
+        program._known_program.cache_clear()
+    assert asked
+    for name, outcome in turns.items():
         same(outcome, reference[name], exact=False)
 
 

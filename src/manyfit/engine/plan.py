@@ -16,6 +16,19 @@ MEMORY_SHARE = 0.6
 """The part of the free memory that member state may take."""
 
 
+STEP_BYTES_ABREAST = 4 * 2**20
+"""Bytes that one member's step may write for members to take their steps abreast on a core.
+
+What a small step costs is mostly the calls, which members share; a large one's results fall out of the
+cache before they are read, and those of several members sooner (``benchmarks/building_blocks.py``).
+"""
+
+
+def abreast(step_bytes: int, platform: str) -> bool:
+    """Whether the members of a stack take every step together, or one trains its epoch after the other."""
+    return platform != "cpu" or step_bytes <= STEP_BYTES_ABREAST
+
+
 @dataclass(frozen=True)
 class Plan:
     """``lanes`` stacks of ``devices * width`` slots each.

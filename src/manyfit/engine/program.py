@@ -18,8 +18,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from manyfit.engine.footprint import bytes_written
 from manyfit.engine.member import FoldTable, fold_weight
 from manyfit.engine.objective import Array, Batch, Fold, Metric, Objective, PyTree
+from manyfit.engine.plan import abreast
 
 RUNNING, FINISHED, STOPPED, DIVERGED, EMPTY = range(5)
 STATUS = ("running", "finished", "stopped", "diverged", "empty")
@@ -163,7 +165,7 @@ class Program:
                 lambda leaf: leaf.reshape((blocks * size, *leaf.shape[2:]))[: rows.shape[0]], predicted
             )
 
-        return jax.vmap(one)(slots.best, slots.fold)
+        return _each(one, (slots.best, slots.fold))
 
     # One epoch of every slot
 
@@ -208,19 +210,34 @@ class Program:
         hyper = {**slots.hyper, "total_steps": (steps * limits.epochs).astype(jnp.float32)}
         order = jax.vmap(self._order, in_axes=(0, 0, 0, None))(slots.key, slots.epoch, slots.fold, table)
         member = (order, slots.key, hyper, slots.epoch, slots.fold)
-        many = functools.partial(self._update, data, table)
-        # a Python 0, as the loop below counts: another kind of integer would be traced once more
-        first = functools.partial(many, 0)
-        shapes = jax.eval_shape(first, slots.state, *member, running)[1]
-        zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        steps = jnp.where(running, steps, 0)
+        update = functools.partial(self._update, data, table)
+        # a Python 0, as the loops below count: another kind of integer would be traced once more
+        together, shapes = _abreast(functools.partial(update, 0), (slots.state, *member))
+        zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape[1:], leaf.dtype), shapes[1])
+
+        def alone(one: tuple[PyTree, PyTree, Array]) -> tuple[PyTree, dict[str, Metric]]:
+            state, member, steps = one
+
+            def step(t: Array, carry: tuple[PyTree, dict[str, Metric]]) -> tuple[PyTree, dict[str, Metric]]:
+                state, sums = carry
+                state, metrics = update(t, state, *member)
+                return state, jax.tree.map(jnp.add, sums, metrics)
+
+            return lax.fori_loop(0, steps, step, (state, zero))
+
+        if not together:
+            return lax.map(alone, (slots.state, member, steps))
 
         def step(t: Array, carry: tuple[PyTree, dict[str, Metric]]) -> tuple[PyTree, dict[str, Metric]]:
             state, sums = carry
-            state, metrics = many(t, state, *member, running & (t < steps))
-            return state, jax.tree.map(jnp.add, sums, metrics)
+            new, metrics = jax.vmap(functools.partial(update, t))(state, *member)
+            active = t < steps
+            metrics = jax.tree.map(lambda part: jnp.where(active, part, 0.0), metrics)
+            return jax.vmap(_select)(active, new, state), jax.tree.map(jnp.add, sums, metrics)
 
-        last = jnp.max(jnp.where(running, steps, 0))
-        return lax.fori_loop(0, last, step, (slots.state, zero))
+        sums = jax.tree.map(lambda leaf: jnp.zeros((len(steps), *leaf.shape), leaf.dtype), zero)
+        return lax.fori_loop(0, jnp.max(steps), step, (slots.state, sums))
 
     @functools.cached_property
     def _start(self) -> Callable[..., tuple[PyTree, PyTree]]:
@@ -237,10 +254,7 @@ class Program:
 
     @functools.cached_property
     def _update(self) -> Callable[..., tuple[PyTree, dict[str, Metric]]]:
-        """One step of every slot; members that are not active keep their state.
-
-        Jitted inside the chunk so that it is traced once, however often the loops around it are.
-        """
+        """One step of one member; jitted inside the chunk so that it is traced once, whatever loops are around it."""
 
         def update(
             data: PyTree,
@@ -252,15 +266,12 @@ class Program:
             hyper: dict[str, Array],
             epoch: Array,
             fold: Array,
-            active: Array,
         ) -> tuple[PyTree, dict[str, Metric]]:
             batch = self._batch(t, order, fold, data, table)
             key = jax.random.fold_in(jax.random.fold_in(_stream(key, _STEP), epoch), t)
-            new, metrics = self.objective.update(state, batch, key, hyper)
-            metrics = jax.tree.map(lambda part: jnp.where(active, part, 0.0), metrics)
-            return _select(active, new, state), metrics
+            return self.objective.update(state, batch, key, hyper)
 
-        return jax.jit(jax.vmap(update, in_axes=(None, None, None, *[0] * 7)))
+        return jax.jit(update)
 
     def _pass(
         self,
@@ -282,7 +293,8 @@ class Program:
         def part(block: Array) -> dict[str, Metric]:
             here = lax.dynamic_slice_in_dim(index, block * size, size, axis=1)[fold]
             weight = (block * size + jnp.arange(size) < count[fold][:, None]).astype(jnp.float32)
-            return self._evaluate(data, table, models, fold, here, weight)
+            evaluate = functools.partial(self._evaluate, data, table)
+            return _each(evaluate, (models, fold, here, weight))
 
         if blocks == 1:
             return part(jnp.int32(0))
@@ -291,14 +303,14 @@ class Program:
 
     @functools.cached_property
     def _evaluate(self) -> Callable[..., dict[str, Metric]]:
-        """The objective's measures of every slot's model on its own rows; traced once, like ``_update``."""
+        """The objective's measures of one model on its own rows; traced once, like ``_update``."""
 
         def evaluate(
             data: PyTree, table: FoldTable, model: PyTree, fold: Array, rows: Array, weight: Array
         ) -> dict[str, Metric]:
             return self.objective.evaluate(model, Batch(self._rows(data, table, fold, rows), weight))
 
-        return jax.jit(jax.vmap(evaluate, in_axes=(None, None, 0, 0, 0, 0)))
+        return jax.jit(evaluate)
 
     # Rows and batches of one member
 
@@ -376,3 +388,17 @@ def _take(data: PyTree, rows: Array) -> PyTree:
 def _select(flag: Array, new: PyTree, old: PyTree) -> PyTree:
     """``new`` where the scalar ``flag`` holds, else ``old``; leaves that were passed through cost nothing."""
     return jax.tree.map(lambda n, o: o if n is o else jnp.where(flag, n, o), new, old)
+
+
+def _each(function: Callable[..., PyTree], stacks: tuple[PyTree, ...]) -> PyTree:
+    """The function of every slot: abreast, or one slot after the other where each has much to do."""
+    if _abreast(function, stacks)[0]:
+        return jax.vmap(function)(*stacks)
+    return lax.map(lambda one: function(*one), stacks)
+
+
+def _abreast(function: Callable[..., PyTree], stacks: tuple[PyTree, ...]) -> tuple[bool, PyTree]:
+    """Whether slots go through the function abreast, and the shapes of what it gives them."""
+    traced, shapes = jax.make_jaxpr(jax.vmap(function), return_shape=True)(*stacks)
+    slots = jax.tree.leaves(stacks)[0].shape[0]
+    return abreast(bytes_written(traced) // slots, jax.default_backend()), shapes
