@@ -26,7 +26,7 @@ def probed(folder, gradient):
     for place in range(3):
         for key, value in (
             (f"validation/probe/output-gradient/{place}/layers.{place}", gradient ** (2 - place)),
-            (f"train/probe/gradient/{place}/layers.{place}", 0.1),
+            (f"validation/probe/gradient/{place}/layers.{place}", 0.1),
         ):
             history[key] = np.full(shape, value, np.float32)
     (folder / "history.safetensors").write_bytes(save(history))

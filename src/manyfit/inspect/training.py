@@ -17,7 +17,6 @@ QUANTITIES = {
     "zeros": "share of outputs that are 0",
     "output-gradient": "norm of the gradient by the output",
     "gradient": "norm of the gradient by the weights",
-    "update": "norm of a step over the norm of the weights",
 }
 
 

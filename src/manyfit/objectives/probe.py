@@ -1,9 +1,9 @@
 """Activations and gradients layer by layer while a network trains, as metrics that the history keeps.
 
-Two looks, neither of which changes what is trained. At each step: the norm of the gradient by each
-layer's weights, and the size of the step relative to them. At each epoch's end, on the validation
-rows: each layer's activations and the gradient of the loss by them, one more forward and backward
-pass. To the engine they are metrics like any other.
+At each epoch's end, on the validation rows as the network predicts: each layer's activations, and the
+gradient of the loss by them and by the layer's weights; one more forward and backward pass over these
+rows. The steps of the training are left alone: measured inside them, the compiler fused their sums
+otherwise, and weights differed in the last digit. To the engine they are metrics like any other.
 """
 
 from __future__ import annotations
@@ -24,39 +24,19 @@ _MOST = 1e30
 """What is greater or not finite is recorded as this: a metric that is not finite would end the member's training."""
 
 
-def step_metrics(
-    objective: Any, model: PyTree, batch: Batch, gradient: PyTree, after: PyTree
-) -> dict[str, Metric]:
-    """``gradient`` and ``update`` of every layer with weights; over an epoch, the mean of its steps.
-
-    ``model`` is that before the step, ``after`` its parameters after it.
+def pass_metrics(objective: Any, model: PyTree, batch: Batch) -> dict[str, Metric]:
+    """``activation``, ``zeros``, ``output-gradient`` and, of layers with weights, ``gradient``: norms of the
+    gradient of a batch's mean loss, their mean over the batches.
     """
     network = opened(objective, model, batch)
     program = trace(network.call, network.weights, network.features)
-    paths = [layer.path for layer in program.layers]
-    order = [*dict.fromkeys(tap.path for tap in program.taps), *paths]
-    change = jax.tree.map(jnp.subtract, after, network.weights[0])
-    pulls, steps = by_layer(gradient, paths), by_layer(change, paths)
-    found = {}
-    for path, leaves in by_layer(network.weights[0], paths).items():
-        name = f"{order.index(path)}/{path}"
-        found[f"{MARK}gradient/{name}"] = _one(norm(pulls[path]), jnp.float32(1))
-        found[f"{MARK}update/{name}"] = _one(
-            norm(steps[path]) / jnp.maximum(norm(leaves), 1e-30), jnp.float32(1)
-        )
-    return found
+    params, rest = network.weights
 
-
-def pass_metrics(objective: Any, model: PyTree, batch: Batch) -> dict[str, Metric]:
-    """``activation``, ``zeros`` and ``output-gradient`` of every layer; the gradient is that of a batch's mean loss."""
-    network = opened(objective, model, batch)
-    program = trace(network.call, network.weights, network.features)
-
-    def loss(push: Sequence[Array]) -> tuple[Array, list[Array]]:
-        outputs, values = program.run(network.weights, network.features, push=push)
+    def loss(params: PyTree, push: Sequence[Array]) -> tuple[Array, list[Array]]:
+        outputs, values = program.run((params, rest), network.features, push=push)
         return network.loss(outputs), values
 
-    pulls, values = jax.grad(loss, has_aux=True)(program.zeros())
+    (gradient, pulls), values = jax.grad(loss, argnums=(0, 1), has_aux=True)(params, program.zeros())
     rows = jnp.sum(batch.weight)
     found = {}
     for place in _shown(program):
@@ -65,6 +45,10 @@ def pass_metrics(objective: Any, model: PyTree, batch: Batch) -> dict[str, Metri
         found[f"{MARK}activation/{name}"] = _one(size, rows)
         found[f"{MARK}zeros/{name}"] = _one(zeros, rows)
         found[f"{MARK}output-gradient/{name}"] = _one(norm(pulls[place]), rows)
+    paths = [layer.path for layer in program.layers]
+    order = [*dict.fromkeys(tap.path for tap in program.taps), *paths]
+    for path, leaves in by_layer(gradient, paths).items():
+        found[f"{MARK}gradient/{order.index(path)}/{path}"] = _one(norm(leaves), rows)
     return found
 
 

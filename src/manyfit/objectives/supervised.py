@@ -146,15 +146,8 @@ class Supervised(BaseObjective):
             hyper["total_steps"],
             weight=jnp.sum(weight),
         )
-        measured = {"loss": taken.found}
-        if self.probe:
-            from manyfit.objectives.probe import step_metrics
-
-            gradient, _ = jax.grad(mean_loss, has_aux=True)(weights.params)
-            before = {"weights": weights, "prepared": prepared}
-            measured |= step_metrics(here, before, batch, gradient, taken.params)
         weights = Weights(taken.params, taken.rest)
-        return {"weights": weights, "optimizer": taken.state, "prepared": prepared}, measured
+        return {"weights": weights, "optimizer": taken.state, "prepared": prepared}, {"loss": taken.found}
 
     def export(self, state: PyTree) -> PyTree:
         """The weights to evaluate with, and what was prepared; the optimizer's moments are left behind."""

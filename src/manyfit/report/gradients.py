@@ -20,7 +20,6 @@ _TITLES = {
     "gradient": ("Gradient by the layer's weights", "norm"),
     "activation": ("Activation", "root mean square"),
     "zeros": ("Outputs that are 0", "share"),
-    "update": ("Step relative to the weights", "norm of step / norm of weights"),
 }
 
 
