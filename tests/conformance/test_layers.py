@@ -1,0 +1,158 @@
+"""Every layer: gradients, members, traced hyper-parameters, dtypes, modes, state and loops."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from checks import draw, gradient_equals_finite_differences, member_equals_solo, traced_once, widen
+from flax import nnx
+from jax import lax
+from layer_rows import NOT_LAYERS, ROWS_OF_LAYERS, Row
+
+from manyfit import nn
+from manyfit.objectives.module import Functional
+
+every = pytest.mark.parametrize("row", ROWS_OF_LAYERS, ids=lambda row: row.name)
+KEY = jax.random.key(5)
+
+
+def inputs_of(row: Row, dtype=jnp.float32, seed=1):
+    shapes = tuple(
+        jax.ShapeDtypeStruct(each, dtype) if isinstance(each, tuple) else jnp.asarray(each)
+        for each in row.inputs
+    )
+    return draw(shapes, seed)
+
+
+def layer_of(row: Row, **traced):
+    return Functional(lambda rngs: row.make(rngs, **traced))
+
+
+def paths(tree):
+    flat, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return sorted("/".join(str(part.key) for part in path) for path, _ in flat)
+
+
+def test_every_public_layer_has_its_row():
+    rows = [row.name for row in ROWS_OF_LAYERS]
+    assert len(set(rows)) == len(rows)
+    assert set(rows) | NOT_LAYERS == set(nn.__all__)
+
+
+@every
+def test_gradients_of_weights_and_inputs(row):
+    layer = layer_of(row)
+    weights = layer.init(KEY)
+    with jax.enable_x64(True):
+        params, inputs = draw(widen(weights.params), 2), inputs_of(row, jnp.float64)
+
+        def value(point):
+            params, inputs = point
+            return layer.apply(weights._replace(params=params), *inputs, train=True, key=KEY)[0]
+
+        gradient_equals_finite_differences(value, (params, inputs))
+
+
+@every
+def test_member_equals_solo(row):
+    layer = layer_of(row)
+    keys = jax.random.split(KEY, 2)
+    members = [(layer.init(key), inputs_of(row, seed=seed)) for seed, key in enumerate(keys)]
+
+    def step(key_data, weights, inputs):
+        key = jax.random.wrap_key_data(key_data)
+
+        def loss(params, inputs):
+            y, rest = layer.apply(weights._replace(params=params), *inputs, train=True, key=key)
+            return jnp.sum(jnp.sin(y)), (y, rest)
+
+        return jax.grad(loss, has_aux=True)(weights.params, inputs)
+
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
+    member_equals_solo(step, (jax.random.key_data(keys), *stacked))
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS_OF_LAYERS if r.traced], ids=lambda row: row.name)
+def test_another_value_is_not_traced_again(row):
+    inputs = inputs_of(row)
+    for name, values in row.traced.items():
+
+        def train(value, name=name):
+            layer = layer_of(row, **{name: value})
+            return layer.apply(layer.init(KEY), *inputs, train=True, key=KEY)[0]
+
+        traced_once(train, *[(jnp.float32(value),) for value in values])
+
+
+@every
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.float16], ids=lambda d: d.__name__)
+def test_shape_and_dtype(row, dtype):
+    if not row.low and dtype != jnp.float32:
+        pytest.skip("takes whole numbers")
+    layer = layer_of(row)
+    weights = layer.init(KEY)
+    y, rest = jax.jit(lambda *inputs: layer.apply(weights, *inputs, train=True, key=KEY))(
+        *inputs_of(row, dtype)
+    )
+    assert y.shape == row.output
+    assert y.dtype == (dtype if row.dtype == "input" else jnp.float32)
+    assert np.isfinite(np.asarray(y, np.float32)).all()
+    assert jax.tree.map(lambda leaf: leaf.dtype, rest) == jax.tree.map(lambda leaf: leaf.dtype, weights.rest)
+    exact = layer.apply(weights, *inputs_of(row), train=True, key=KEY)[0]
+    # inputs are rounded to 8 or 11 bits, and sums of tens of them follow
+    tolerance = {jnp.float32: 1e-5, jnp.bfloat16: 0.06, jnp.float16: 0.01}[dtype]
+    np.testing.assert_allclose(np.asarray(y, np.float32), exact, rtol=tolerance, atol=2 * tolerance)
+
+
+@every
+def test_training_and_evaluation(row):
+    layer, inputs = layer_of(row), inputs_of(row)
+    weights = layer.init(KEY)
+    trained, rest = layer.apply(weights, *inputs, train=True, key=KEY)
+    again, _ = layer.apply(weights, *inputs, train=True, key=jax.random.key(6))
+    evaluated, kept = layer.apply(weights, *inputs, train=False)
+    assert (not np.array_equal(trained, again)) == (row.mode == "random")
+    assert (not np.allclose(trained, evaluated, atol=1e-5)) == (row.mode != "same")
+    assert paths(kept) == paths(rest) == paths(weights.rest)
+    moved = any(
+        not np.array_equal(a, b) for a, b in zip(jax.tree.leaves(rest), jax.tree.leaves(weights.rest))
+    )
+    assert moved == (row.mode == "statistics")
+
+
+@every
+def test_names_of_the_state(row):
+    """What a saved model is found by."""
+    weights = layer_of(row).init(KEY)
+    assert sorted(paths(weights.params) + paths(weights.rest)) == list(row.state)
+
+
+@every
+def test_inside_a_loop(row):
+    layer, inputs = layer_of(row), inputs_of(row)
+    weights = layer.init(KEY)
+
+    def step(rest, key):
+        y, rest = layer.apply(weights._replace(rest=rest), *inputs, train=True, key=key)
+        return rest, y
+
+    keys = jax.random.split(KEY, 3)
+    last, together = jax.jit(lambda rest: lax.scan(step, rest, keys))(weights.rest)
+    rest, alone = weights.rest, []
+    for key in keys:
+        rest, y = step(rest, key)
+        alone.append(y)
+    np.testing.assert_allclose(together, np.stack(alone), rtol=1e-5, atol=1e-5)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), last, rest)
+
+
+def test_a_traced_momentum_moves_the_running_statistics_by_its_share():
+    x = inputs_of(Row("", None, ((8, 3),), ()))[0]
+
+    def after(momentum):
+        layer = nn.BatchNorm(3, momentum=momentum, rngs=nnx.Rngs(0))
+        layer(x)
+        return layer.mean[...]
+
+    traced_once(after, (jnp.float32(0.0),), (jnp.float32(0.9),))
+    np.testing.assert_allclose(jax.jit(after)(jnp.float32(0.75)), 0.25 * x.mean(0), rtol=1e-5, atol=1e-6)
