@@ -2,6 +2,31 @@
 
 from manyfit.models.architecture import Architecture, Custom, Inputs
 from manyfit.models.cnn import CNN
+from manyfit.models.convnext import ConvNeXt
+from manyfit.models.lenet import LeNet
 from manyfit.models.mlp import MLP
+from manyfit.models.mobilenet import MobileNet
+from manyfit.models.names import named
+from manyfit.models.resmlp import ResMLP
+from manyfit.models.resnet import ResNet, WideResNet
+from manyfit.models.tabm import TabM
+from manyfit.models.unet import UNet
+from manyfit.models.vit import ViT
 
-__all__ = ["CNN", "MLP", "Architecture", "Custom", "Inputs"]
+__all__ = [
+    "CNN",
+    "MLP",
+    "Architecture",
+    "ConvNeXt",
+    "Custom",
+    "Inputs",
+    "LeNet",
+    "MobileNet",
+    "ResMLP",
+    "ResNet",
+    "TabM",
+    "UNet",
+    "ViT",
+    "WideResNet",
+    "named",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,19 @@ from manyfit.nn.embeddings import CategoryEmbedding, PeriodicEmbedding, Piecewis
 from manyfit.space import Numeric
 
 Embedding = Literal["none", "piecewise", "periodic"]
+
+
+class Embedded(Protocol):
+    """A description that says how numbers enter; see ``MLP``."""
+
+    @property
+    def embedding(self) -> Embedding: ...
+    @property
+    def embedding_width(self) -> int: ...
+    @property
+    def frequencies(self) -> int: ...
+    @property
+    def sigma(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -53,7 +66,7 @@ class MLPModule(nnx.Module):
     """The module that ``MLP`` describes; features by name, batch axis first."""
 
     def __init__(self, spec: MLP, inputs: Inputs, outputs: int, rngs: nnx.Rngs) -> None:
-        self.front = _Front(spec, inputs, rngs)
+        self.front = Front(spec, inputs, rngs)
         widths = (self.front.width, *spec.hidden)
         relu = spec.activation in ("relu", "gelu", "silu", "elu")
         start = nnx.initializers.variance_scaling(2.0 if relu else 1.0, "fan_in", "normal")
@@ -73,10 +86,10 @@ class MLPModule(nnx.Module):
         return self.head(x)
 
 
-class _Front(nnx.Module):
+class Front(nnx.Module):
     """Every feature of a row, side by side: numbers (embedded or not), what is missing, categories."""
 
-    def __init__(self, spec: MLP, inputs: Inputs, rngs: nnx.Rngs) -> None:
+    def __init__(self, spec: Embedded, inputs: Inputs, rngs: nnx.Rngs) -> None:
         numbers = inputs["numeric"].shape[1] if "numeric" in inputs else 0
         self.numbers = numbers > 0
         self.missing = "missing" in inputs and inputs["missing"].shape[1] > 0
@@ -105,12 +118,12 @@ class _Front(nnx.Module):
 
 
 def _embedding(
-    spec: MLP, inputs: Inputs, numbers: int, rngs: nnx.Rngs
+    spec: Embedded, inputs: Inputs, numbers: int, rngs: nnx.Rngs
 ) -> PiecewiseLinearEmbedding | PeriodicEmbedding | None:
     if not numbers or spec.embedding == "none":
         return None
     if spec.embedding == "periodic":
         return PeriodicEmbedding(numbers, spec.frequencies, spec.embedding_width, spec.sigma, rngs=rngs)
     if "piecewise" not in inputs:
-        raise ConfigError("MLP(embedding='piecewise') needs preprocessing with bins: bins=32, say")
+        raise ConfigError("embedding='piecewise' needs preprocessing with bins: bins=32, say")
     return PiecewiseLinearEmbedding(numbers, inputs["piecewise"].shape[2], spec.embedding_width, rngs=rngs)
