@@ -59,7 +59,7 @@ class Supervised(BaseObjective):
     Rows are ``{"inputs": features by name, "target": (rows,), "weight": (rows,)
     optional}``: int32 class indices for classification (``classes`` given),
     float32 values for regression (``classes=None``; the target is standardised
-    by the training rows' mean and deviation inside). ``balance`` weighs each
+    by the training rows' mean and deviation inside, unless the loss is for counts). ``balance`` weighs each
     class inversely to its frequency in the training rows.
 
     ``predict`` gives class probabilities ``(batch, classes)`` or values ``(batch,)``.
@@ -102,7 +102,10 @@ class Supervised(BaseObjective):
             target = jnp.where(amount > 0, rows["target"], 0.0)
             mean = jnp.sum(target * amount) / total
             variance = jnp.sum(jnp.where(amount > 0, (target - mean) ** 2, 0.0) * amount) / total
-            prepared["target"] = {"mean": mean, "scale": jnp.where(variance > 0, jnp.sqrt(variance), 1.0)}
+            scale = jnp.where(variance > 0, jnp.sqrt(variance), 1.0)
+            if not getattr(self._loss, "standardised", True):  # counts stay counts
+                mean, scale = jnp.zeros_like(mean), jnp.ones_like(scale)
+            prepared["target"] = {"mean": mean, "scale": scale}
         elif self.balance:
             share = jnp.zeros(self.classes).at[rows["target"]].add(amount) / total
             seen = share > 0
@@ -220,7 +223,7 @@ class Supervised(BaseObjective):
         if self.classes is not None:
             return CrossEntropy()
         loss: Any = self._loss
-        return SquaredError() if dataclasses.fields(loss) else loss
+        return loss if getattr(loss, "judges", False) or not dataclasses.fields(loss) else SquaredError()
 
     @property
     def _preprocess(self) -> Preprocess:
