@@ -143,8 +143,77 @@ def f1(target: npt.NDArray[Any], output: Floats, weight: Floats) -> float:
 def f1_macro(target: npt.NDArray[Any], output: Floats, weight: Floats) -> float:
     """F1 of each class that is a target or a prediction of some row, averaged."""
     table = _confusion(target, output, weight)
-    seen = np.bincount(target, minlength=len(table)) + np.bincount(np.argmax(output, 1), minlength=len(table))
-    return float(np.mean(_f1(table)[seen > 0]))
+    return _averaged(_f1(table), table, "macro", target, output)
+
+
+def f1_weighted(target: npt.NDArray[Any], output: Floats, weight: Floats) -> float:
+    """F1 of each class, averaged by the weight of its rows."""
+    return f_beta(target, output, weight, 1.0, "weighted")
+
+
+def f_beta(
+    target: npt.NDArray[Any],
+    output: Floats,
+    weight: Floats,
+    beta: float = 1.0,
+    average: Literal["binary", "macro", "micro", "weighted"] = "binary",
+) -> float:
+    """``(1 + b^2) P R / (b^2 P + R)``: recall counts ``beta`` times as much as precision.
+
+    ``binary`` is that of class 1, ``macro`` the mean over classes, ``weighted`` by their rows, ``micro`` of all
+    decisions together (which is the accuracy). 0 where nothing is there to find.
+    """
+    table = _confusion(target, output, weight)
+    right, found, true = np.diag(table), table.sum(axis=0), table.sum(axis=1)
+    if average == "micro":
+        return _ratio(right.sum(), true.sum())
+    below = beta * beta * true + found
+    each = np.divide((1 + beta * beta) * right, below, out=np.zeros(len(table)), where=below > 0)
+    return _averaged(each, table, average, target, output)
+
+
+def precision(target: npt.NDArray[Any], output: Floats, weight: Floats) -> float:
+    """Of the rows taken for class 1, the share that is; 0 where none is taken for it."""
+    return float(_found(_confusion(target, output, weight), axis=0)[1])
+
+
+def precision_macro(target: npt.NDArray[Any], output: Floats, weight: Floats) -> float:
+    """Precision of each class that is a target or a prediction of some row, averaged."""
+    table = _confusion(target, output, weight)
+    return _averaged(_found(table, axis=0), table, "macro", target, output)
+
+
+def recall(target: npt.NDArray[Any], output: Floats, weight: Floats) -> float:
+    """Of the rows of class 1, the share that is taken for it; 0 where there is none."""
+    return float(_found(_confusion(target, output, weight), axis=1)[1])
+
+
+def recall_macro(target: npt.NDArray[Any], output: Floats, weight: Floats) -> float:
+    """Recall of each class that is a target or a prediction of some row, averaged."""
+    table = _confusion(target, output, weight)
+    return _averaged(_found(table, axis=1), table, "macro", target, output)
+
+
+def top_k(target: npt.NDArray[Any], output: Floats, weight: Floats, k: int = 5) -> float:
+    """The share of rows whose target is among the ``k`` most probable classes; of equals the higher class counts first.
+
+    The rule for ties is scikit-learn's.
+    """
+    first = np.argsort(output, axis=1, kind="stable")[:, ::-1][:, :k]
+    return _ratio(np.sum(weight * np.any(first == target[:, None], axis=1)), np.sum(weight))
+
+
+def iou(target: npt.NDArray[Any], output: Floats, weight: Floats) -> float:
+    """Intersection over union of each class that is a target or a prediction of some row, averaged (Jaccard, 1901)."""
+    table = _confusion(target, output, weight)
+    union = table.sum(axis=0) + table.sum(axis=1) - np.diag(table)
+    each = np.divide(np.diag(table), union, out=np.zeros(len(table)), where=union > 0)
+    return _averaged(each, table, "macro", target, output)
+
+
+def perplexity(target: npt.NDArray[Any], output: Floats, weight: Floats) -> float:
+    """The exponential of ``log_loss``: how many equally likely classes would be as hard to guess."""
+    return float(np.exp(log_loss(target, output, weight)))
 
 
 def mcc(target: npt.NDArray[Any], output: Floats, weight: Floats) -> float:
@@ -227,6 +296,21 @@ def _f1(table: Floats) -> Floats:
     return np.divide(2.0 * np.diag(table), both, out=np.zeros(len(table)), where=both > 0)
 
 
+def _found(table: Floats, axis: int) -> Floats:
+    """The right ones over the sums of the table along ``axis``, 0 where there are none."""
+    total = table.sum(axis=axis)
+    return np.divide(np.diag(table), total, out=np.zeros(len(table)), where=total > 0)
+
+
+def _averaged(each: Floats, table: Floats, average: str, target: npt.NDArray[Any], output: Floats) -> float:
+    if average == "binary":
+        return float(each[1])
+    if average == "weighted":
+        return _ratio(np.sum(each * table.sum(axis=1)), table.sum())
+    seen = np.bincount(target, minlength=len(table)) + np.bincount(np.argmax(output, 1), minlength=len(table))
+    return float(np.mean(each[seen > 0]))
+
+
 def _one_vs_rest(
     function: Callable[[Any, Floats, Floats], float], target: npt.NDArray[Any], output: Floats, weight: Floats
 ) -> float:
@@ -295,6 +379,14 @@ METRICS: dict[str, Metric] = {
         Metric("average_precision", average_precision, "maximize", _CLASSES, "probabilities", (0, 1)),
         Metric("f1", f1, "maximize", ("binary",), "labels", (0, 1)),
         Metric("f1_macro", f1_macro, "maximize", _CLASSES, "labels", (0, 1)),
+        Metric("f1_weighted", f1_weighted, "maximize", _CLASSES, "labels", (0, 1)),
+        Metric("precision", precision, "maximize", ("binary",), "labels", (0, 1)),
+        Metric("precision_macro", precision_macro, "maximize", _CLASSES, "labels", (0, 1)),
+        Metric("recall", recall, "maximize", ("binary",), "labels", (0, 1)),
+        Metric("recall_macro", recall_macro, "maximize", _CLASSES, "labels", (0, 1)),
+        Metric("top_5", top_k, "maximize", ("multiclass",), "probabilities", (0, 1)),
+        Metric("iou", iou, "maximize", _CLASSES, "labels", (0, 1)),
+        Metric("perplexity", perplexity, "minimize", _CLASSES, "probabilities", (1, np.inf)),
         Metric("mcc", mcc, "maximize", _CLASSES, "labels", (-1, 1)),
         Metric("brier", brier, "minimize", _CLASSES, "probabilities", (0, 2)),
         Metric("ece", ece, "minimize", _CLASSES, "probabilities", (0, 1)),

@@ -35,6 +35,12 @@ def brier(t, p, w):
     return np.average(np.sum((np.eye(p.shape[1])[t] - p) ** 2, 1), weights=w)
 
 
+def top_5(t, p, w):
+    if p.shape[1] <= 5:
+        return 1.0
+    return sk.top_k_accuracy_score(t, p, k=5, sample_weight=w, labels=range(p.shape[1]))
+
+
 def slow_ece(t, p, w):
     confidence, right = p.max(1), label(p) == t
     total = 0.0
@@ -56,6 +62,18 @@ REFERENCE = {
     "average_precision": macro_ap,
     "f1": lambda t, p, w: sk.f1_score(t, label(p), sample_weight=w, zero_division=0.0),
     "f1_macro": lambda t, p, w: sk.f1_score(t, label(p), sample_weight=w, average="macro", zero_division=0.0),
+    "f1_weighted": lambda t, p, w: sk.f1_score(t, label(p), sample_weight=w, average="weighted"),
+    "precision": lambda t, p, w: sk.precision_score(t, label(p), sample_weight=w, zero_division=0.0),
+    "precision_macro": lambda t, p, w: sk.precision_score(
+        t, label(p), sample_weight=w, average="macro", zero_division=0.0
+    ),
+    "recall": lambda t, p, w: sk.recall_score(t, label(p), sample_weight=w),
+    "recall_macro": lambda t, p, w: sk.recall_score(
+        t, label(p), sample_weight=w, average="macro", zero_division=0.0
+    ),
+    "top_5": top_5,
+    "iou": lambda t, p, w: sk.jaccard_score(t, label(p), sample_weight=w, average="macro", zero_division=0.0),
+    "perplexity": lambda t, p, w: np.exp(sk.log_loss(t, p, sample_weight=w, labels=range(p.shape[1]))),
     "mcc": lambda t, p, w: sk.matthews_corrcoef(t, label(p), sample_weight=w),
     "brier": brier,
     "ece": slow_ece,
