@@ -39,6 +39,7 @@ def test_what_is_asked_is_what_trains(table, tmp_path):
     [
         ("--optimizer=lio", "did you mean 'lion'"),
         ("--schedule=cosinus", "did you mean 'cosine'"),
+        ("--loss=hubr", "did you mean 'huber'"),
         ("--ema=1", "ema is '1'"),
         ("--clip=-1", "clip is '-1'"),
         ("--accumulate=0", "at least 1 batch"),
@@ -47,6 +48,17 @@ def test_what_is_asked_is_what_trains(table, tmp_path):
 def test_a_wrong_word_is_refused_before_the_data_are_read(option, message, tmp_path, capsys):
     assert main(["fit", str(tmp_path / "absent.csv"), "--target", "label", option]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_loss_by_name(table, tmp_path, capsys):
+    out = tmp_path / "run"
+    small = ["--trials", "1", "--folds", "2", "--seeds", "1", "--epochs", "2", "--hidden", "8", "--quiet"]
+    fit = ["fit", table, "--target", "label", "--out", str(out), *small]
+    assert main([*fit, "--loss", "poisson"]) == 1
+    assert "choose among cross_entropy, focal, hinge" in capsys.readouterr().err
+    assert main([*fit, "--loss", "focal"]) == 0
+    assert json.loads((out / "experiment.json").read_text())["objective"]["loss"]["type"] == "Focal"
+    assert main(["predict", str(out), table, "-o", str(tmp_path / "scored.csv")]) == 0
 
 
 def test_the_range_of_learning_rates(table, capsys):

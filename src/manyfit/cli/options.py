@@ -98,6 +98,8 @@ class Fit:
     dropout: Annotated[str | None, _arg("VALUE|LOW:HIGH", "tables 0:0.5, images 0.3")] = None
     """A value, or a range to search."""
 
+    loss: Annotated[str | None, _arg("NAME", "cross_entropy or squared_error")] = None
+    """What training minimises (focal, hinge; huber, quantile, gaussian, poisson, negative_binomial …)."""
     optimizer: Annotated[str | None, _arg("NAME", "adamw")] = None
     """How weights move (sgd, adamw, nadam, radam, rmsprop, lion, lamb, muon, schedule_free_adamw …)."""
     schedule: Annotated[str | None, _arg("NAME", "constant")] = None

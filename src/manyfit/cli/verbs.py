@@ -22,7 +22,7 @@ from manyfit.errors import ConfigError, DataError, RunError
 from manyfit.experiment.files import summary_of
 from manyfit.experiment.predictor import Predictor
 from manyfit.experiment.result import Result
-from manyfit.tasks.defaults import experiment_for, optimizer_for
+from manyfit.tasks.defaults import experiment_for, loss_for, optimizer_for
 from manyfit.tasks.source import read_task
 
 
@@ -76,7 +76,9 @@ def resume(options: Resume) -> int:
 
 def _train(options: Fit, out: Path, *, resume: bool) -> int:
     say = (lambda text: None) if options.quiet or options.json else _to_stderr
-    optimizer_for(options.asked(), search=True)  # a wrong name is refused before the data are read
+    # wrong names are refused before the data are read
+    optimizer_for(options.asked(), search=True)
+    loss_for(options.asked())
     task = read_task(options)
     experiment = experiment_for(task, options.asked())
     if options.test is not None and task.encoder is not None:  # refused now rather than after training

@@ -9,6 +9,8 @@ from typing import Any
 
 from manyfit.errors import ConfigError
 from manyfit.experiment.experiment import Experiment
+from manyfit.losses import LOSSES, Loss
+from manyfit.losses import named as named_loss
 from manyfit.models import CNN, MLP
 from manyfit.objectives import Supervised
 from manyfit.optim import EMA, Accumulate, Optimizer, named, named_schedule
@@ -70,7 +72,11 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
     patience = _or(asked.get("patience"), 5 if images else 12)
     trials = asked.get("trials")
     objective = Supervised(
-        model, optimizer=optimizer, balance=bool(asked.get("balance")), precision=precision
+        model,
+        loss=loss_for(asked, classes=bool(task.classes)),
+        optimizer=optimizer,
+        balance=bool(asked.get("balance")),
+        precision=precision,
     )
     if asked.get("probe"):
         objective = dataclasses.replace(objective, probe=True)
@@ -90,6 +96,23 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
         metric=asked.get("metric"),
         options=asked,
     )
+
+
+def loss_for(asked: Mapping[str, Any], *, classes: bool | None = None) -> Loss | None:
+    """The loss for the options of ``manyfit fit``, None where nothing is said; ``classes`` where the target is known.
+
+    Raises ``ConfigError`` for an unknown name, and for a loss of the other kind of target.
+    """
+    if asked.get("loss") is None:
+        return None
+    loss = named_loss(str(asked["loss"]).replace("-", "_"))
+    if classes is not None and loss.classification != classes:
+        fitting = ", ".join(name for name, kind in LOSSES.items() if kind.classification == classes)
+        raise ConfigError(
+            f"loss {asked['loss']!r} is for {'classes' if loss.classification else 'numbers'}, and the target "
+            f"holds {'classes' if classes else 'numbers'}: choose among {fitting}"
+        )
+    return loss
 
 
 def optimizer_for(asked: Mapping[str, Any], *, search: bool) -> Optimizer:
