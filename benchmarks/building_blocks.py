@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import math
-import resource
 import statistics
 import subprocess
 import sys
@@ -146,7 +145,7 @@ def train(name: str, members: int) -> str:
     else:
         x = rng.normal(size=(rows, *row.shape)).astype(np.float32)
         y = rng.integers(10, size=rows).astype(np.int32)
-        inputs, loss = {"numeric" if len(row.shape) == 1 else "pixels": x}, None
+        inputs, loss = {("numeric", "series", "pixels")[len(row.shape) - 1]: x}, None
     data = {"inputs": inputs, "target": y}
     classes = 65 if row.shape is None else 10
     optimizer = mf.optim.AdamW(learning_rate=1e-3, weight_decay=1e-2)
@@ -165,7 +164,7 @@ def train(name: str, members: int) -> str:
     once = max(seconds(1), 1e-4)
     epochs = max(4, min(400, math.ceil(2.0 / once)))
     each = statistics.median(seconds(epochs) for _ in range(3)) / epochs / steps / members
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    memory = measure.peak_memory()
     if jax.default_backend() != "cpu":
         memory = (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use", 0) / 2**20
     return f"{each * 1e3:.4f} {memory:.0f}"
@@ -199,11 +198,41 @@ def model(name: str) -> Any:
             y = self.other(self.second(nnx.relu(self.norm(self.first(x)))))
             return nnx.relu(x + y)
 
+    class Recurrent(nnx.Module):
+        def __init__(self, outputs: int, rngs: nnx.Rngs) -> None:
+            self.lstm, self.head = nn.LSTM(64, 128, rngs=rngs), nn.Linear(128, outputs, rngs=rngs)
+
+        def __call__(self, features: Any) -> Any:
+            return self.head(self.lstm(features["series"])[0][:, -1])
+
+    class Transformer(nnx.Module):
+        def __init__(self, outputs: int, rngs: nnx.Rngs) -> None:
+            self.tokens = nn.Embed(outputs, 128, rngs=rngs)
+            self.places = nn.LearnedPositions(TOKENS, 128, rngs=rngs)
+            self.blocks = nnx.List([self.block(rngs) for _ in range(4)])
+            self.norm = nn.LayerNorm(128, rngs=rngs)
+            self.head = nn.Linear(128, outputs, use_bias=False, rngs=rngs)
+
+        @staticmethod
+        def block(rngs: nnx.Rngs) -> nnx.Module:
+            return nn.TransformerBlock(128, 4, causal=True, rngs=rngs)
+
+        def __call__(self, features: Any) -> Any:
+            x = self.places(self.tokens(features["tokens"]))
+            for block in self.blocks:
+                x = block(x)
+            return self.head(self.norm(x))
+
+    def custom(network: Any) -> Any:
+        return mf.models.Custom(lambda inputs, outputs, rngs: network(outputs, rngs))
+
     made: dict[str, Callable[[], Any]] = {
+        "lstm": lambda: custom(Recurrent),
+        "transformer": lambda: custom(Transformer),
         "mlp": lambda: mf.models.MLP(hidden=(128, 128)),
         "cnn8": mf.models.CNN,
         "cnn28": mf.models.CNN,
-        "residual": lambda: mf.models.Custom(lambda inputs, outputs, rngs: Residual(outputs, rngs)),
+        "residual": lambda: custom(Residual),
     }
     return made[name]()
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import math
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -68,6 +70,12 @@ def _tree_memory(pid: int) -> float:
         except (OSError, ValueError, IndexError):
             continue
     return total
+
+
+def peak_memory() -> float:
+    """MiB that this process has held at most; ``getrusage`` would give its parent's where that was larger."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(found[1]) / 1024 if found else math.nan
 
 
 def gemm_limit() -> float:

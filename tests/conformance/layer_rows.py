@@ -2,51 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from rows import Function, Row
+from sequence_rows import SEQUENCE_ROWS
 
 from manyfit import nn
 
 SEQUENCE, IMAGE, VOLUME, ROWS = (2, 6, 4), (2, 6, 5, 4), (2, 4, 4, 4, 2), (3, 4)
 WIDE = (3, 5, 6)
-
-
-@dataclass(frozen=True)
-class Row:
-    """What a layer is made of, what it takes, and what it promises."""
-
-    name: str
-    make: Callable[..., Any]
-    """``make(rngs, **traced)``."""
-    inputs: tuple[Any, ...]
-    """Arrays, or shapes of floating-point ones."""
-    output: tuple[int, ...]
-    state: tuple[str, ...] = ()
-    """The paths of all its arrays but random streams."""
-    traced: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """Numeric hyper-parameters, with two values that must make a difference."""
-    mode: str = "same"
-    """Training against evaluation: ``same``, ``random`` or ``statistics``."""
-    dtype: str = "input"
-    """Of the output: the ``input``'s, or ``promoted`` with the float32 weights, Flax's rule."""
-    low: bool = True
-    """Whether the input may have 16 bits."""
-
-
-class Function(nnx.Module):
-    """A function as a layer without weights."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-
-    def __call__(self, *inputs: Any) -> Any:
-        """The function's value."""
-        return self.function(*inputs)
 
 
 def conv(name: str, dims: int, output: tuple[int, ...], **options: Any) -> Row:
@@ -217,7 +184,8 @@ ROWS_OF_LAYERS = [
         ("gate_and_value/kernel", "output/kernel"),
     ),
     function("glu", WIDE, (3, 5, 3), "gelu"),
+    *SEQUENCE_ROWS,
 ]
 
-NOT_LAYERS = {"ACTIVATIONS", "HyperParam", "activation"}
+NOT_LAYERS = {"ACTIVATIONS", "HyperParam", "KVCache", "activation", "alibi_slopes", "sinusoidal"}
 """Names of ``manyfit.nn`` with tests of their own: no function of arrays."""

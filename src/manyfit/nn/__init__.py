@@ -3,6 +3,7 @@
 from flax.nnx import Einsum, Embed, Linear, LinearGeneral
 
 from manyfit.nn.activations import ACTIVATIONS, activation
+from manyfit.nn.attention import KVCache, MultiHeadAttention, attention
 from manyfit.nn.blocks import GatedFeedForward, GatedResidual, Residual, SqueezeExcite, glu
 from manyfit.nn.conv import (
     Conv1d,
@@ -26,9 +27,15 @@ from manyfit.nn.pooling import (
     global_max_pool,
     max_pool,
 )
+from manyfit.nn.positions import LearnedPositions, SinusoidalPositions, alibi_slopes, rotary, sinusoidal
+from manyfit.nn.recurrent import GRU, LSTM, RNN, ReluRNN
+from manyfit.nn.transformer import FeedForward, TransformerBlock
 
 __all__ = [
     "ACTIVATIONS",
+    "GRU",
+    "LSTM",
+    "RNN",
     "BatchNorm",
     "CategoryEmbedding",
     "Conv1d",
@@ -40,30 +47,41 @@ __all__ = [
     "Dropout",
     "Einsum",
     "Embed",
+    "FeedForward",
     "GatedFeedForward",
     "GatedResidual",
     "GaussianNoise",
     "GroupNorm",
     "HyperParam",
     "InstanceNorm",
+    "KVCache",
     "LayerNorm",
+    "LearnedPositions",
     "Linear",
     "LinearGeneral",
+    "MultiHeadAttention",
     "PeriodicEmbedding",
     "PiecewiseLinearEmbedding",
     "RMSNorm",
+    "ReluRNN",
     "Residual",
+    "SinusoidalPositions",
     "SpatialDropout",
     "SqueezeExcite",
     "StochasticDepth",
+    "TransformerBlock",
     "activation",
     "adaptive_avg_pool",
     "adaptive_max_pool",
+    "alibi_slopes",
+    "attention",
     "avg_pool",
     "convolution",
     "global_avg_pool",
     "global_max_pool",
     "glu",
     "max_pool",
+    "rotary",
+    "sinusoidal",
     "transposed_convolution",
 ]

@@ -6,6 +6,7 @@ difference of squares, which a large mean would drown) and accept a traced ``eps
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, TypeAlias
 
 import jax
@@ -127,6 +128,8 @@ class LayerNorm(nnx.LayerNorm):
 
     def __call__(self, x: jax.Array, *, mask: jax.Array | None = None) -> jax.Array:
         """The normalised rows, of the input's dtype unless the layer has one."""
+        if mask is None and _ordinary(self):
+            return _row_norm(True, x, self.scale, self.bias, self.epsilon)
         return super().__call__(x, mask=mask).astype(self.dtype or x.dtype)
 
 
@@ -146,6 +149,8 @@ class RMSNorm(nnx.RMSNorm):
 
     def __call__(self, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """The normalised rows, of the input's dtype unless the layer has one."""
+        if mask is None and _ordinary(self):
+            return _row_norm(False, x, self.scale, None, self.epsilon)
         return super().__call__(x, mask=mask).astype(self.dtype or x.dtype)
 
 
@@ -246,3 +251,56 @@ def _batch_norm_backward(kept: Any, gradients: Any) -> Any:
 
 
 _batch_norm.defvjp(_batch_norm_forward, _batch_norm_backward)
+
+
+def _ordinary(layer: Any) -> bool:
+    """Whether it normalises and scales the last axis, of the input's dtype: what ``_row_norm`` does."""
+    return (
+        layer.reduction_axes == -1
+        and layer.feature_axes == -1
+        and layer.axis_name is None
+        and layer.dtype is None
+        and not getattr(layer, "use_fast_variance", False)
+    )
+
+
+def _row_norm(centred: bool, x: jax.Array, scale: Any, bias: Any, epsilon: Any) -> jax.Array:
+    wide = jnp.promote_types(x.dtype, jnp.float32)
+    ones, zeros = jnp.ones(x.shape[-1], wide), jnp.zeros(x.shape[-1], wide)
+    factor = ones if scale is None else scale[...].astype(wide)
+    shift = zeros if bias is None else bias[...].astype(wide)
+    return _norm_of_rows(centred, x, factor, shift, jnp.asarray(_value(epsilon), wide))
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _norm_of_rows(
+    centred: bool, x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: jax.Array
+) -> jax.Array:
+    """Rows ``(…, C)`` divided by their deviation (``centred``) or root mean square; float32 at least inside."""
+    return _norm_of_rows_forward(centred, x, scale, bias, epsilon)[0]
+
+
+def _norm_of_rows_forward(
+    centred: bool, x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: jax.Array
+) -> Any:
+    wide = x.astype(scale.dtype)
+    mean = jnp.mean(wide, axis=-1, keepdims=True) if centred else jnp.zeros((), wide.dtype)
+    inverse = lax.rsqrt(jnp.mean((wide - mean) ** 2, axis=-1, keepdims=True) + epsilon)
+    y = (wide - mean) * inverse * scale + bias
+    return y.astype(x.dtype), (x, scale, mean, inverse)
+
+
+def _norm_of_rows_backward(centred: bool, kept: Any, gradient: jax.Array) -> Any:
+    x, scale, mean, inverse = kept
+    g = gradient.astype(scale.dtype)
+    unit = (x.astype(scale.dtype) - mean) * inverse
+    scaled = g * scale
+    along = jnp.mean(scaled * unit, axis=-1, keepdims=True)
+    level = jnp.mean(scaled, axis=-1, keepdims=True) if centred else 0.0
+    gx = ((scaled - level - unit * along) * inverse).astype(x.dtype)
+    of_epsilon = -0.5 * x.shape[-1] * jnp.sum(along * inverse**2)
+    rows = tuple(range(g.ndim - 1))
+    return gx, jnp.sum(g * unit, rows), jnp.sum(g, rows), of_epsilon
+
+
+_norm_of_rows.defvjp(_norm_of_rows_forward, _norm_of_rows_backward)

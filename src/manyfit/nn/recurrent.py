@@ -1,0 +1,341 @@
+"""Recurrent layers: Elman's RNN, GRU and LSTM over whole sequences, stacked and in both directions.
+
+The inputs of all time steps go through one matrix product before the loop. The
+gradient is written out: the loop backwards keeps what each step's gates got,
+and one matrix product after it gives the weights their gradient, which JAX's
+own derivative of a scan would add up step by step.
+
+Weights have PyTorch's layout and order of gates, so that its state can be
+loaded as it is: LSTM input, forget, cell, output; GRU reset, update, new, the
+reset gate acting after the product.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import lax
+
+from manyfit.errors import ConfigError
+from manyfit.nn._fusion import materialised
+from manyfit.nn.dropout import Dropout, HyperParam
+
+State: TypeAlias = tuple[jax.Array, ...]
+"""What a cell carries from step to step, each ``(B, H)``: ``(h,)``, or ``(h, c)`` of an LSTM."""
+
+
+class _Cell(NamedTuple):
+    """One step and its gradient, both without the products with the weights."""
+
+    gates: int
+    forward: Callable[[jax.Array, jax.Array, State], tuple[State, State]]
+    """(from the input, from the state before, the state before) -> the state, what the gradient needs."""
+    backward: Callable[[State, State, State], tuple[jax.Array, jax.Array, State]]
+    """(kept, the state before, its successor's gradient) -> gradients of the three of ``forward``."""
+
+
+def _sigmoid(x: jax.Array) -> jax.Array:
+    return 0.5 * jnp.tanh(0.5 * x) + 0.5
+
+
+def _tanh_forward(x: jax.Array, r: jax.Array, state: State) -> tuple[State, State]:
+    h = jnp.tanh(x + r)
+    return (h,), (h,)
+
+
+def _tanh_backward(kept: State, state: State, g: State) -> tuple[jax.Array, jax.Array, State]:
+    d = g[0] * (1 - kept[0] ** 2)
+    return d, d, (jnp.zeros_like(d),)
+
+
+def _relu_forward(x: jax.Array, r: jax.Array, state: State) -> tuple[State, State]:
+    h = jnp.maximum(x + r, 0)
+    return (h,), (h,)
+
+
+def _relu_backward(kept: State, state: State, g: State) -> tuple[jax.Array, jax.Array, State]:
+    d = jnp.where(kept[0] > 0, g[0], 0)
+    return d, d, (jnp.zeros_like(d),)
+
+
+def _lstm_forward(x: jax.Array, r: jax.Array, state: State) -> tuple[State, State]:
+    i, f, g, o = jnp.split(x + r, 4, axis=-1)
+    i, f, g, o = _sigmoid(i), _sigmoid(f), jnp.tanh(g), _sigmoid(o)
+    c = f * state[1] + i * g
+    tanh_c = jnp.tanh(c)
+    return (o * tanh_c, c), (i, f, g, o, tanh_c)
+
+
+def _lstm_backward(kept: State, state: State, gradient: State) -> tuple[jax.Array, jax.Array, State]:
+    i, f, g, o, tanh_c = kept
+    dh, dc = gradient
+    dc = dc + dh * o * (1 - tanh_c**2)
+    d = jnp.concatenate(
+        [
+            dc * g * i * (1 - i),
+            dc * state[1] * f * (1 - f),
+            dc * i * (1 - g**2),
+            dh * tanh_c * o * (1 - o),
+        ],
+        axis=-1,
+    )
+    return d, d, (jnp.zeros_like(dh), dc * f)
+
+
+def _gru_forward(x: jax.Array, r: jax.Array, state: State) -> tuple[State, State]:
+    (xr, xz, xn), (hr, hz, hn) = jnp.split(x, 3, axis=-1), jnp.split(r, 3, axis=-1)
+    reset, update = _sigmoid(xr + hr), _sigmoid(xz + hz)
+    new = jnp.tanh(xn + reset * hn)
+    return (new + update * (state[0] - new),), (reset, update, new, hn)
+
+
+def _gru_backward(kept: State, state: State, g: State) -> tuple[jax.Array, jax.Array, State]:
+    reset, update, new, hn = kept
+    d_new = g[0] * (1 - update) * (1 - new**2)
+    d_update = g[0] * (state[0] - new) * update * (1 - update)
+    d_reset = d_new * hn * reset * (1 - reset)
+    d_input = jnp.concatenate([d_reset, d_update, d_new], axis=-1)
+    d_state = jnp.concatenate([d_reset, d_update, d_new * reset], axis=-1)
+    return d_input, d_state, (g[0] * update,)
+
+
+_CELLS = {
+    "tanh": _Cell(1, _tanh_forward, _tanh_backward),
+    "relu": _Cell(1, _relu_forward, _relu_backward),
+    "lstm": _Cell(4, _lstm_forward, _lstm_backward),
+    "gru": _Cell(3, _gru_forward, _gru_backward),
+}
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _recur(
+    kind: str,
+    reverse: bool,
+    inputs: jax.Array,
+    weight: jax.Array,
+    bias: jax.Array,
+    start: State,
+    real: jax.Array | None,
+) -> tuple[State, State]:
+    """Run a cell over ``inputs`` ``(T, B, G H)``, already multiplied: states after each step, and the last.
+
+    ``weight`` is ``(G H, H)``, ``bias`` ``(G H,)`` is added to its product, ``real`` ``(T, B)``
+    tells steps from padding, through which the state passes unchanged.
+    """
+    states, last, _ = _forward_loop(kind, reverse, inputs, weight, bias, start, real)
+    return states, last
+
+
+def _forward_loop(
+    kind: str,
+    reverse: bool,
+    inputs: jax.Array,
+    weight: jax.Array,
+    bias: jax.Array,
+    start: State,
+    real: jax.Array | None,
+) -> tuple[State, State, State]:
+    across = materialised(weight.T)  # or XLA:CPU turns it over at every step
+
+    def step(state: State, at: Any) -> tuple[State, tuple[State, State]]:
+        x, is_real = at
+        new, kept = _CELLS[kind].forward(x, state[0] @ across + bias, state)
+        if is_real is not None:
+            new = tuple(jnp.where(is_real[:, None], n, s) for n, s in zip(new, state))
+        return new, (new, kept)
+
+    last, (states, kept) = lax.scan(step, start, (inputs, real), reverse=reverse)
+    return states, last, kept
+
+
+def _recur_forward(
+    kind: str,
+    reverse: bool,
+    inputs: jax.Array,
+    weight: jax.Array,
+    bias: jax.Array,
+    start: State,
+    real: jax.Array | None,
+) -> tuple[tuple[State, State], Any]:
+    states, last, kept = _forward_loop(kind, reverse, inputs, weight, bias, start, real)
+    return (states, last), (states, kept, weight, start, real)
+
+
+def _recur_backward(kind: str, reverse: bool, residual: Any, gradient: tuple[State, State]) -> Any:
+    states, kept, weight, start, real = residual
+    from_states, from_last = gradient
+    before = tuple(
+        jnp.concatenate([s[1:], first[None]] if reverse else [first[None], s[:-1]])
+        for s, first in zip(states, start)
+    )
+
+    def step(carry: State, at: Any) -> tuple[State, tuple[jax.Array, jax.Array | None]]:
+        outer, kept, before, is_real = at
+        carry = tuple(c + o for c, o in zip(carry, outer))
+        new = carry
+        if is_real is not None:
+            new = tuple(jnp.where(is_real[:, None], c, 0) for c in carry)
+        d_input, d_state, direct = _CELLS[kind].backward(kept, before, new)
+        back = (direct[0] + d_state @ weight, *direct[1:])
+        if is_real is not None:
+            back = tuple(jnp.where(is_real[:, None], b, c) for b, c in zip(back, carry))
+        return back, (d_input, d_state if kind == "gru" else None)
+
+    d_start, (d_inputs, d_states) = lax.scan(
+        step, from_last, (from_states, kept, before, real), reverse=not reverse
+    )
+    d_states = d_inputs if d_states is None else d_states
+    d_weight = jnp.einsum("tbg,tbh->gh", d_states, before[0])
+    return d_inputs, d_weight, d_states.sum((0, 1)), d_start, None
+
+
+_recur.defvjp(_recur_forward, _recur_backward)
+
+
+class _Recurrent(nnx.Module):
+    """What the three layers share: stacking, directions, lengths."""
+
+    kind: ClassVar[str]
+    carries: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden: int,
+        *,
+        layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float | jax.Array | HyperParam = 0.0,
+        rngs: nnx.Rngs,
+    ) -> None:
+        if in_features < 1 or hidden < 1 or layers < 1:
+            raise ConfigError(
+                f"{type(self).__name__}({in_features}, {hidden}, layers={layers}): give whole numbers of at least 1"
+            )
+        self.in_features, self.hidden, self.layers = in_features, hidden, layers
+        self.directions = 2 if bidirectional else 1
+        gates = _CELLS[self.kind].gates * hidden
+        bound = 1 / math.sqrt(hidden)
+
+        def uniform(*shape: int) -> nnx.Param:
+            return nnx.Param(jax.random.uniform(rngs.params(), shape, jnp.float32, -bound, bound))
+
+        widths = [in_features] + [hidden * self.directions] * (layers - 1)
+        each = [width for width in widths for _ in range(self.directions)]
+        self.input_weight = nnx.List([uniform(gates, width) for width in each])
+        self.hidden_weight = nnx.List([uniform(gates, hidden) for _ in each])
+        self.input_bias = nnx.List([uniform(gates) for _ in each])
+        self.hidden_bias = nnx.List([uniform(gates) for _ in each])
+        self.dropout = Dropout(dropout if layers > 1 else 0.0, rngs=rngs)
+
+    def __call__(
+        self, x: jax.Array, *, lengths: jax.Array | None = None, initial: Any = None
+    ) -> tuple[jax.Array, Any]:
+        """``(B, T, in_features)`` -> outputs ``(B, T, directions * hidden)`` and the final state.
+
+        The state is ``(layers * directions, B, hidden)``, layer by layer, forward before backward;
+        of an LSTM the pair ``(h, c)`` of such. ``initial`` is one like it, zeros where left out.
+        ``lengths`` ``(B,)`` counts the real steps of each row: outputs after them are 0, the final
+        state is that of the last real step, and the backward direction starts there.
+        """
+        if x.ndim != 3 or x.shape[2] != self.in_features:
+            raise ConfigError(
+                f"{type(self).__name__} takes sequences (B, T, {self.in_features}), got {x.shape}"
+            )
+        batch, time, _ = x.shape
+        starts = self._starts(initial, batch, x.dtype)
+        real = None if lengths is None else jnp.arange(time)[:, None] < lengths[None, :]
+        flow = x.swapaxes(0, 1)  # (T, B, features): a step is then one block of memory
+        finals: list[State] = []
+        for layer in range(self.layers):
+            if layer:
+                flow = self.dropout(flow)
+            outputs = []
+            for direction in range(self.directions):
+                place = layer * self.directions + direction
+                out, last = self._one(place, flow, starts[place], real, reverse=direction == 1)
+                outputs.append(out)
+                finals.append(last)
+            flow = outputs[0] if self.directions == 1 else jnp.concatenate(outputs, axis=-1)
+        final = tuple(jnp.stack(parts) for parts in zip(*finals))
+        return flow.swapaxes(0, 1), final if self.carries > 1 else final[0]
+
+    def _one(
+        self, place: int, flow: jax.Array, start: State, real: jax.Array | None, reverse: bool
+    ) -> tuple[jax.Array, State]:
+        weight, hidden_weight, bias, hidden_bias = (
+            group[place][...].astype(flow.dtype)
+            for group in (self.input_weight, self.hidden_weight, self.input_bias, self.hidden_bias)
+        )
+        states, last = _recur(
+            self.kind, reverse, flow @ weight.T + bias, hidden_weight, hidden_bias, start, real
+        )
+        out = states[0]
+        return (out if real is None else jnp.where(real[:, :, None], out, 0)), last
+
+    def _starts(self, initial: Any, batch: int, dtype: Any) -> list[State]:
+        count = self.layers * self.directions
+        shape = (count, batch, self.hidden)
+        if initial is None:
+            return [tuple(jnp.zeros(shape[1:], dtype) for _ in range(self.carries))] * count
+        parts = tuple(initial) if self.carries > 1 else (initial,)
+        if len(parts) != self.carries or any(part.shape != shape for part in parts):
+            raise ConfigError(
+                f"{type(self).__name__}: the initial state is {self.carries} of {shape}, "
+                f"got {[part.shape for part in parts]}"
+            )
+        return [tuple(part[i].astype(dtype) for part in parts) for i in range(count)]
+
+
+class LSTM(_Recurrent):
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997; forget gate of Gers et al., 2000).
+
+    ``layers`` are stacked, ``dropout`` (a traced rate) stands between them. Weights of place
+    ``layer * directions + direction``: ``input_weight`` ``(4 H, in)``, ``hidden_weight``
+    ``(4 H, H)``, ``input_bias`` and ``hidden_bias`` ``(4 H,)``, gates in the order input, forget,
+    cell, output; PyTorch's ``weight_ih_l0`` and so on. Drawn uniformly within 1 / sqrt(H).
+
+    >>> layer = LSTM(3, 8, rngs=nnx.Rngs(0))
+    >>> outputs, (h, c) = layer(jnp.ones((2, 5, 3)), lengths=jnp.array([5, 2]))
+    >>> outputs.shape, h.shape
+    ((2, 5, 8), (1, 2, 8))
+    """
+
+    kind = "lstm"
+    carries = 2
+
+
+class GRU(_Recurrent):
+    """Gated recurrent unit (Cho et al., 2014), with the reset gate after the product, as in cuDNN.
+
+    Like ``LSTM`` with three gates: reset, update, new; its state is ``h`` alone.
+
+    >>> outputs, h = GRU(3, 8, bidirectional=True, rngs=nnx.Rngs(0))(jnp.ones((2, 5, 3)))
+    >>> outputs.shape, h.shape
+    ((2, 5, 16), (2, 2, 8))
+    """
+
+    kind = "gru"
+
+
+class RNN(_Recurrent):
+    """Elman's network (1990): ``h = tanh(W x + U h + b)``, like ``LSTM`` without gates.
+
+    >>> outputs, h = RNN(3, 8, rngs=nnx.Rngs(0))(jnp.ones((2, 5, 3)))
+    >>> outputs.shape
+    (2, 5, 8)
+    """
+
+    kind = "tanh"
+
+
+class ReluRNN(_Recurrent):
+    """Elman's network with a rectifier in place of tanh (Le et al., 2015)."""
+
+    kind = "relu"
