@@ -97,9 +97,11 @@ class ColumnSchema:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> ColumnSchema:
-        """The column that ``to_json`` described."""
+        """The column that ``to_json`` described. Raises ``TypeError`` for anything else."""
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
-        return cls(**values)
+        found = cls(**values)
+        _check_types(found, cls("", ""))
+        return found
 
 
 @dataclass(frozen=True)
@@ -242,17 +244,29 @@ class Schema:
         try:
             if content["kind"] != "table":
                 raise KeyError(content["kind"])
-            return cls(
+            found = cls(
                 columns=tuple(map(ColumnSchema.from_json, content["columns"])),
                 names=tuple(content["names"]),
                 target=content["target"],
                 task=content["task"],
                 classes=tuple(content["classes"]),
                 missing=tuple(content["missing"]),
-                header=bool(content["header"]),
+                header=content["header"],
             )
+            _check_types(replace(found, columns=()), cls((), (), "", ""))
+            return found
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"this is no schema of a table: {error!r}") from error
+
+
+def _check_types(found: Any, like: Any) -> None:
+    """Raises ``TypeError`` where a field is not of the type that it has in ``like``; tuples are of text."""
+    for name, example in asdict(like).items():
+        value = getattr(found, name)
+        kind = (int, float) if isinstance(example, float) else type(example)
+        texts = value if isinstance(value, tuple) else ()
+        if not isinstance(value, kind) or not all(isinstance(text, str) for text in texts):
+            raise TypeError(f"{name} = {value!r}")
 
 
 def finite_numbers(column: Column, raw: Raw) -> np.ndarray:
