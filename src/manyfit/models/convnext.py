@@ -14,6 +14,8 @@ from manyfit.errors import ConfigError
 from manyfit.models.architecture import Inputs
 from manyfit.models.images import check_whole, drop_path, image_of, resolved
 from manyfit.nn.conv import Conv2d
+from manyfit.nn.linear import Linear
+from manyfit.nn.normalisation import LayerNorm
 from manyfit.nn.pooling import global_avg_pool
 from manyfit.space import Numeric
 
@@ -61,8 +63,8 @@ class ConvNeXtModule(nnx.Module):
                 place += 1
             into = width
         self.layers = nnx.List(layers)
-        self.norm = nnx.LayerNorm(into, epsilon=1e-6, rngs=rngs)
-        self.head = nnx.Linear(into, outputs, kernel_init=_START, rngs=rngs)
+        self.norm = LayerNorm(into, epsilon=1e-6, rngs=rngs)
+        self.head = Linear(into, outputs, kernel_init=_START, rngs=rngs)
 
     def __call__(self, features: Mapping[str, jax.Array]) -> jax.Array:
         """``(B, outputs)``."""
@@ -78,7 +80,7 @@ class Patches(nnx.Module):
     def __init__(self, into: int, out: int, side: int, before: bool, rngs: nnx.Rngs) -> None:
         self.side, self.before = side, before
         self.convolution = Conv2d(into, out, side, stride=side, padding=0, kernel_init=_START, rngs=rngs)
-        self.norm = nnx.LayerNorm(into if before else out, epsilon=1e-6, rngs=rngs)
+        self.norm = LayerNorm(into if before else out, epsilon=1e-6, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         lower, right = (-x.shape[1]) % self.side, (-x.shape[2]) % self.side
@@ -95,9 +97,9 @@ class Block(nnx.Module):
 
     def __init__(self, width: int, path: Any, rngs: nnx.Rngs) -> None:
         self.depthwise = Conv2d(width, width, 7, padding=3, groups=width, kernel_init=_START, rngs=rngs)
-        self.norm = nnx.LayerNorm(width, epsilon=1e-6, rngs=rngs)
-        self.widen = nnx.Linear(width, 4 * width, kernel_init=_START, rngs=rngs)
-        self.narrow = nnx.Linear(4 * width, width, kernel_init=_START, rngs=rngs)
+        self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
+        self.widen = Linear(width, 4 * width, kernel_init=_START, rngs=rngs)
+        self.narrow = Linear(4 * width, width, kernel_init=_START, rngs=rngs)
         self.scale = nnx.Param(jnp.full(width, 1e-6))
         self.path = path
 

@@ -12,6 +12,7 @@ from manyfit.errors import ConfigError
 from manyfit.models.architecture import Inputs
 from manyfit.nn.conv import Conv2d
 from manyfit.nn.dropout import Dropout
+from manyfit.nn.normalisation import BatchNorm
 from manyfit.space import Distribution
 
 
@@ -51,9 +52,9 @@ def resolved(architecture: object, name: str) -> Any:
     return value
 
 
-def batch_norm(features: int, rngs: nnx.Rngs) -> nnx.BatchNorm:
+def batch_norm(features: int, rngs: nnx.Rngs) -> BatchNorm:
     """Batch normalisation with PyTorch's momentum and epsilon, so that published recipes carry over."""
-    return nnx.BatchNorm(features, momentum=0.9, epsilon=1e-5, rngs=rngs)
+    return BatchNorm(features, momentum=0.9, epsilon=1e-5, rngs=rngs)
 
 
 class ConvNorm(nnx.Module):

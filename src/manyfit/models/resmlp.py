@@ -12,6 +12,7 @@ from manyfit.models.architecture import Inputs
 from manyfit.models.images import check_whole, resolved
 from manyfit.models.mlp import Embedding, Front
 from manyfit.nn.dropout import Dropout
+from manyfit.nn.normalisation import LayerNorm
 from manyfit.space import Numeric
 
 _HE = nnx.initializers.he_normal()
@@ -51,7 +52,7 @@ class ResMLPModule(nnx.Module):
         rate, width, inner = resolved(spec, "dropout"), spec.width, spec.widen * spec.width
         self.front = Front(spec, inputs, rngs)
         self.enter = nnx.Linear(self.front.width, width, rngs=rngs)
-        self.norms = nnx.List([nnx.LayerNorm(width, rngs=rngs) for _ in range(spec.depth + 1)])
+        self.norms = nnx.List([LayerNorm(width, epsilon=1e-6, rngs=rngs) for _ in range(spec.depth + 1)])
         self.widen = nnx.List(
             [nnx.Linear(width, inner, kernel_init=_HE, rngs=rngs) for _ in range(spec.depth)]
         )

@@ -13,7 +13,11 @@ from flax import nnx
 from manyfit.errors import ConfigError
 from manyfit.models.architecture import Inputs
 from manyfit.models.images import check_whole, image_of, resolved
+from manyfit.nn._fusion import materialised
+from manyfit.nn.attention import MultiHeadAttention
 from manyfit.nn.dropout import Dropout
+from manyfit.nn.linear import Linear
+from manyfit.nn.normalisation import LayerNorm
 from manyfit.space import Numeric
 
 _START = nnx.initializers.truncated_normal(0.02)
@@ -61,14 +65,14 @@ class ViTModule(nnx.Module):
         rate = resolved(spec, "dropout")
         self.patch = spec.patch
         words = (height // spec.patch) * (width // spec.patch)
-        self.embed = nnx.Linear(spec.patch**2 * channels, spec.width, rngs=rngs)
+        self.embed = Linear(spec.patch**2 * channels, spec.width, rngs=rngs)
         self.token = nnx.Param(jnp.zeros((1, spec.width))) if spec.pool == "token" else None
         words += self.token is not None
         self.positions = nnx.Param(_START(rngs.params(), (words, spec.width), jnp.float32))
         self.dropout = Dropout(rate, rngs=rngs)
         self.blocks = nnx.List([Block(spec, rate, rngs) for _ in range(spec.depth)])
-        self.norm = nnx.LayerNorm(spec.width, epsilon=1e-6, rngs=rngs)
-        self.head = nnx.Linear(spec.width, outputs, kernel_init=_START, rngs=rngs)
+        self.norm = LayerNorm(spec.width, epsilon=1e-6, rngs=rngs)
+        self.head = Linear(spec.width, outputs, kernel_init=_START, rngs=rngs)
 
     def __call__(self, features: Mapping[str, jax.Array]) -> jax.Array:
         """``(B, outputs)``."""
@@ -88,17 +92,17 @@ class Block(nnx.Module):
 
     def __init__(self, spec: ViT, rate: Any, rngs: nnx.Rngs) -> None:
         width, inner = spec.width, spec.widen * spec.width
-        self.attention_norm = nnx.LayerNorm(width, epsilon=1e-6, rngs=rngs)
-        self.attention = nnx.MultiHeadAttention(spec.heads, width, decode=False, rngs=rngs)
-        self.norm = nnx.LayerNorm(width, epsilon=1e-6, rngs=rngs)
-        self.widen = nnx.Linear(width, inner, kernel_init=_START, rngs=rngs)
-        self.narrow = nnx.Linear(inner, width, kernel_init=_START, rngs=rngs)
+        self.attention_norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
+        self.attention = MultiHeadAttention(width, spec.heads, rngs=rngs)
+        self.norm = LayerNorm(width, epsilon=1e-6, rngs=rngs)
+        self.widen = Linear(width, inner, kernel_init=_START, rngs=rngs)
+        self.narrow = Linear(inner, width, kernel_init=_START, rngs=rngs)
         self.dropouts = nnx.List([Dropout(rate, rngs=rngs) for _ in range(3)])
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        x = x + self.dropouts[0](self.attention(self.attention_norm(x)))
+        x = materialised(x + self.dropouts[0](self.attention(self.attention_norm(x))))
         y = self.dropouts[1](jax.nn.gelu(self.widen(self.norm(x)), approximate=False))
-        return x + self.dropouts[2](self.narrow(y))
+        return materialised(x + self.dropouts[2](self.narrow(y)))
 
 
 def _squares(x: jax.Array, side: int) -> jax.Array:

@@ -1,6 +1,6 @@
 """Layers: Flax NNX modules, usable in any NNX program."""
 
-from flax.nnx import Einsum, Embed, Linear, LinearGeneral
+from flax.nnx import Einsum, Embed, LinearGeneral
 
 from manyfit.nn.activations import ACTIVATIONS, activation
 from manyfit.nn.attention import KVCache, MultiHeadAttention, attention
@@ -17,6 +17,7 @@ from manyfit.nn.conv import (
 )
 from manyfit.nn.dropout import Dropout, HyperParam
 from manyfit.nn.embeddings import CategoryEmbedding, PeriodicEmbedding, PiecewiseLinearEmbedding
+from manyfit.nn.linear import Linear
 from manyfit.nn.noise import GaussianNoise, SpatialDropout, StochasticDepth
 from manyfit.nn.normalisation import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from manyfit.nn.pooling import (

@@ -20,6 +20,7 @@ from jax import lax
 
 from manyfit.errors import ConfigError
 from manyfit.nn.dropout import Dropout, HyperParam
+from manyfit.nn.linear import Linear
 from manyfit.nn.normalisation import RMSNorm
 from manyfit.nn.positions import alibi_slopes, rotary
 
@@ -364,8 +365,8 @@ class MultiHeadAttention(nnx.Module):
         self.alibi = alibi
         inner, key_inner = heads * self.head_features, key_heads * self.head_features
 
-        def linear(into: int, out: int) -> nnx.Linear:
-            return nnx.Linear(into, out, use_bias=use_bias, kernel_init=kernel_init, rngs=rngs)
+        def linear(into: int, out: int) -> Linear:
+            return Linear(into, out, use_bias=use_bias, kernel_init=kernel_init, rngs=rngs)
 
         self.crosses = context_features is not None
         if context_features is None:

@@ -11,6 +11,7 @@ from flax import nnx
 from manyfit.errors import ConfigError
 from manyfit.nn.activations import activation as by_name
 from manyfit.nn.dropout import HyperParam
+from manyfit.nn.linear import Linear
 from manyfit.nn.noise import StochasticDepth
 
 
@@ -76,8 +77,8 @@ class SqueezeExcite(nnx.Module):
         self, features: int, hidden: int | None = None, *, activation: str = "relu", rngs: nnx.Rngs
     ) -> None:
         width = max(1, features // 16) if hidden is None else hidden
-        self.squeeze = nnx.Linear(features, width, rngs=rngs)
-        self.excite = nnx.Linear(width, features, rngs=rngs)
+        self.squeeze = Linear(features, width, rngs=rngs)
+        self.excite = Linear(width, features, rngs=rngs)
         self.activation = by_name(activation)
 
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -126,8 +127,8 @@ class GatedFeedForward(nnx.Module):
         rngs: nnx.Rngs,
     ) -> None:
         width = 8 * features // 3 if hidden is None else hidden
-        self.gate_and_value = nnx.Linear(features, 2 * width, use_bias=use_bias, rngs=rngs)
-        self.output = nnx.Linear(width, features, use_bias=use_bias, rngs=rngs)
+        self.gate_and_value = Linear(features, 2 * width, use_bias=use_bias, rngs=rngs)
+        self.output = Linear(width, features, use_bias=use_bias, rngs=rngs)
         self.activation = by_name(activation)
 
     def __call__(self, x: jax.Array) -> jax.Array:

@@ -5,9 +5,9 @@ gradient is written out: the loop backwards keeps what each step's gates got,
 and one matrix product after it gives the weights their gradient, which JAX's
 own derivative of a scan would add up step by step.
 
-Weights have PyTorch's layout and order of gates, so that its state can be
-loaded as it is: LSTM input, forget, cell, output; GRU reset, update, new, the
-reset gate acting after the product.
+The gates have PyTorch's order: LSTM input, forget, cell, output; GRU reset,
+update, new, the reset gate acting after the product. Weights are its
+matrices, transposed: ``(in, gates)``, as in ``Linear``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from manyfit.errors import ConfigError
 from manyfit.nn._fusion import materialised
 from manyfit.nn.dropout import Dropout, HyperParam
 
-State: TypeAlias = tuple[jax.Array, ...]
+Array = jax.Array
+State: TypeAlias = tuple[Array, ...]
 """What a cell carries from step to step, each ``(B, H)``: ``(h,)``, or ``(h, c)`` of an LSTM."""
 
 
@@ -34,37 +35,37 @@ class _Cell(NamedTuple):
     """One step and its gradient, both without the products with the weights."""
 
     gates: int
-    forward: Callable[[jax.Array, jax.Array, State], tuple[State, State]]
+    forward: Callable[[Array, Array, State], tuple[State, State]]
     """(from the input, from the state before, the state before) -> the state, what the gradient needs."""
-    backward: Callable[[State, State, State], tuple[jax.Array, jax.Array, State]]
+    backward: Callable[[State, State, State], tuple[Array, Array, State]]
     """(kept, the state before, its successor's gradient) -> gradients of the three of ``forward``."""
 
 
-def _sigmoid(x: jax.Array) -> jax.Array:
+def _sigmoid(x: Array) -> Array:
     return 0.5 * jnp.tanh(0.5 * x) + 0.5
 
 
-def _tanh_forward(x: jax.Array, r: jax.Array, state: State) -> tuple[State, State]:
+def _tanh_forward(x: Array, r: Array, state: State) -> tuple[State, State]:
     h = jnp.tanh(x + r)
     return (h,), (h,)
 
 
-def _tanh_backward(kept: State, state: State, g: State) -> tuple[jax.Array, jax.Array, State]:
+def _tanh_backward(kept: State, state: State, g: State) -> tuple[Array, Array, State]:
     d = g[0] * (1 - kept[0] ** 2)
     return d, d, (jnp.zeros_like(d),)
 
 
-def _relu_forward(x: jax.Array, r: jax.Array, state: State) -> tuple[State, State]:
+def _relu_forward(x: Array, r: Array, state: State) -> tuple[State, State]:
     h = jnp.maximum(x + r, 0)
     return (h,), (h,)
 
 
-def _relu_backward(kept: State, state: State, g: State) -> tuple[jax.Array, jax.Array, State]:
+def _relu_backward(kept: State, state: State, g: State) -> tuple[Array, Array, State]:
     d = jnp.where(kept[0] > 0, g[0], 0)
     return d, d, (jnp.zeros_like(d),)
 
 
-def _lstm_forward(x: jax.Array, r: jax.Array, state: State) -> tuple[State, State]:
+def _lstm_forward(x: Array, r: Array, state: State) -> tuple[State, State]:
     i, f, g, o = jnp.split(x + r, 4, axis=-1)
     i, f, g, o = _sigmoid(i), _sigmoid(f), jnp.tanh(g), _sigmoid(o)
     c = f * state[1] + i * g
@@ -72,7 +73,7 @@ def _lstm_forward(x: jax.Array, r: jax.Array, state: State) -> tuple[State, Stat
     return (o * tanh_c, c), (i, f, g, o, tanh_c)
 
 
-def _lstm_backward(kept: State, state: State, gradient: State) -> tuple[jax.Array, jax.Array, State]:
+def _lstm_backward(kept: State, state: State, gradient: State) -> tuple[Array, Array, State]:
     i, f, g, o, tanh_c = kept
     dh, dc = gradient
     dc = dc + dh * o * (1 - tanh_c**2)
@@ -88,14 +89,14 @@ def _lstm_backward(kept: State, state: State, gradient: State) -> tuple[jax.Arra
     return d, d, (jnp.zeros_like(dh), dc * f)
 
 
-def _gru_forward(x: jax.Array, r: jax.Array, state: State) -> tuple[State, State]:
+def _gru_forward(x: Array, r: Array, state: State) -> tuple[State, State]:
     (xr, xz, xn), (hr, hz, hn) = jnp.split(x, 3, axis=-1), jnp.split(r, 3, axis=-1)
     reset, update = _sigmoid(xr + hr), _sigmoid(xz + hz)
     new = jnp.tanh(xn + reset * hn)
     return (new + update * (state[0] - new),), (reset, update, new, hn)
 
 
-def _gru_backward(kept: State, state: State, g: State) -> tuple[jax.Array, jax.Array, State]:
+def _gru_backward(kept: State, state: State, g: State) -> tuple[Array, Array, State]:
     reset, update, new, hn = kept
     d_new = g[0] * (1 - update) * (1 - new**2)
     d_update = g[0] * (state[0] - new) * update * (1 - update)
@@ -113,86 +114,80 @@ _CELLS = {
 }
 
 
+class _Weights(NamedTuple):
+    """Of one layer and direction: ``(in, G H)``, ``(H, G H)`` and two ``(G H,)``."""
+
+    of_input: Array
+    of_state: Array
+    input_bias: Array
+    state_bias: Array
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _recur(
-    kind: str,
-    reverse: bool,
-    inputs: jax.Array,
-    weight: jax.Array,
-    bias: jax.Array,
-    start: State,
-    real: jax.Array | None,
-) -> tuple[State, State]:
-    """Run a cell over ``inputs`` ``(T, B, G H)``, already multiplied: states after each step, and the last.
+    kind: str, reverse: bool, x: Array, weights: _Weights, start: State, real: Array | None
+) -> tuple[Array, State]:
+    """Run a cell over ``x`` ``(T, B, in)``: its outputs ``(T, B, H)``, and its last state.
 
-    ``weight`` is ``(G H, H)``, ``bias`` ``(G H,)`` is added to its product, ``real`` ``(T, B)``
-    tells steps from padding, through which the state passes unchanged.
+    ``real`` ``(T, B)`` tells steps from padding, through which the state passes unchanged.
     """
-    states, last, _ = _forward_loop(kind, reverse, inputs, weight, bias, start, real)
-    return states, last
+    outputs, last, _ = _loop(kind, reverse, x, weights, start, real)
+    return outputs, last
 
 
-def _forward_loop(
-    kind: str,
-    reverse: bool,
-    inputs: jax.Array,
-    weight: jax.Array,
-    bias: jax.Array,
-    start: State,
-    real: jax.Array | None,
-) -> tuple[State, State, State]:
-    across = materialised(weight.T)  # or XLA:CPU turns it over at every step
+def _loop(
+    kind: str, reverse: bool, x: Array, weights: _Weights, start: State, real: Array | None
+) -> tuple[Array, State, tuple[State, State]]:
+    """Outputs, last state, and of each step: the state before it, and what its cell kept."""
+    cell = _CELLS[kind]
 
-    def step(state: State, at: Any) -> tuple[State, tuple[State, State]]:
-        x, is_real = at
-        new, kept = _CELLS[kind].forward(x, state[0] @ across + bias, state)
+    def step(state: State, at: tuple[Array, Array | None]) -> tuple[State, tuple[Array, State, State]]:
+        from_input, is_real = at
+        new, kept = cell.forward(from_input, state[0] @ weights.of_state + weights.state_bias, state)
         if is_real is not None:
             new = tuple(jnp.where(is_real[:, None], n, s) for n, s in zip(new, state))
-        return new, (new, kept)
+        return new, (new[0], state, kept)
 
-    last, (states, kept) = lax.scan(step, start, (inputs, real), reverse=reverse)
-    return states, last, kept
+    inputs = x @ weights.of_input + weights.input_bias
+    last, (outputs, before, kept) = lax.scan(step, start, (inputs, real), reverse=reverse)
+    return outputs, last, (before, kept)
 
 
 def _recur_forward(
-    kind: str,
-    reverse: bool,
-    inputs: jax.Array,
-    weight: jax.Array,
-    bias: jax.Array,
-    start: State,
-    real: jax.Array | None,
-) -> tuple[tuple[State, State], Any]:
-    states, last, kept = _forward_loop(kind, reverse, inputs, weight, bias, start, real)
-    return (states, last), (states, kept, weight, start, real)
+    kind: str, reverse: bool, x: Array, weights: _Weights, start: State, real: Array | None
+) -> tuple[tuple[Array, State], Any]:
+    outputs, last, steps = _loop(kind, reverse, x, weights, start, real)
+    return (outputs, last), (steps, x, weights, real)
 
 
-def _recur_backward(kind: str, reverse: bool, residual: Any, gradient: tuple[State, State]) -> Any:
-    states, kept, weight, start, real = residual
-    from_states, from_last = gradient
-    before = tuple(
-        jnp.concatenate([s[1:], first[None]] if reverse else [first[None], s[:-1]])
-        for s, first in zip(states, start)
-    )
+def _recur_backward(kind: str, reverse: bool, residual: Any, gradient: tuple[Array, State]) -> Any:
+    (before, kept), x, weights, real = residual
+    from_outputs, from_last = gradient
+    back = materialised(weights.of_state.T)  # or XLA:CPU turns it over at every step
 
-    def step(carry: State, at: Any) -> tuple[State, tuple[jax.Array, jax.Array | None]]:
+    def step(carry: State, at: Any) -> tuple[State, tuple[Array, Array | None]]:
         outer, kept, before, is_real = at
-        carry = tuple(c + o for c, o in zip(carry, outer))
+        carry = (carry[0] + outer, *carry[1:])
         new = carry
         if is_real is not None:
             new = tuple(jnp.where(is_real[:, None], c, 0) for c in carry)
         d_input, d_state, direct = _CELLS[kind].backward(kept, before, new)
-        back = (direct[0] + d_state @ weight, *direct[1:])
+        out = (direct[0] + d_state @ back, *direct[1:])
         if is_real is not None:
-            back = tuple(jnp.where(is_real[:, None], b, c) for b, c in zip(back, carry))
-        return back, (d_input, d_state if kind == "gru" else None)
+            out = tuple(jnp.where(is_real[:, None], o, c) for o, c in zip(out, carry))
+        return out, (d_input, d_state if kind == "gru" else None)
 
     d_start, (d_inputs, d_states) = lax.scan(
-        step, from_last, (from_states, kept, before, real), reverse=not reverse
+        step, from_last, (from_outputs, kept, before, real), reverse=not reverse
     )
     d_states = d_inputs if d_states is None else d_states
-    d_weight = jnp.einsum("tbg,tbh->gh", d_states, before[0])
-    return d_inputs, d_weight, d_states.sum((0, 1)), d_start, None
+    d_weights = _Weights(
+        jnp.einsum("tbi,tbg->ig", x, d_inputs),
+        jnp.einsum("tbh,tbg->hg", before[0], d_states),
+        d_inputs.sum((0, 1)),
+        d_states.sum((0, 1)),
+    )
+    return d_inputs @ weights.of_input.T, d_weights, d_start, None
 
 
 _recur.defvjp(_recur_forward, _recur_backward)
@@ -211,7 +206,7 @@ class _Recurrent(nnx.Module):
         *,
         layers: int = 1,
         bidirectional: bool = False,
-        dropout: float | jax.Array | HyperParam = 0.0,
+        dropout: float | Array | HyperParam = 0.0,
         rngs: nnx.Rngs,
     ) -> None:
         if in_features < 1 or hidden < 1 or layers < 1:
@@ -228,15 +223,13 @@ class _Recurrent(nnx.Module):
 
         widths = [in_features] + [hidden * self.directions] * (layers - 1)
         each = [width for width in widths for _ in range(self.directions)]
-        self.input_weight = nnx.List([uniform(gates, width) for width in each])
-        self.hidden_weight = nnx.List([uniform(gates, hidden) for _ in each])
+        self.input_weight = nnx.List([uniform(width, gates) for width in each])
+        self.hidden_weight = nnx.List([uniform(hidden, gates) for _ in each])
         self.input_bias = nnx.List([uniform(gates) for _ in each])
         self.hidden_bias = nnx.List([uniform(gates) for _ in each])
         self.dropout = Dropout(dropout if layers > 1 else 0.0, rngs=rngs)
 
-    def __call__(
-        self, x: jax.Array, *, lengths: jax.Array | None = None, initial: Any = None
-    ) -> tuple[jax.Array, Any]:
+    def __call__(self, x: Array, *, lengths: Array | None = None, initial: Any = None) -> tuple[Array, Any]:
         """``(B, T, in_features)`` -> outputs ``(B, T, directions * hidden)`` and the final state.
 
         The state is ``(layers * directions, B, hidden)``, layer by layer, forward before backward;
@@ -267,16 +260,11 @@ class _Recurrent(nnx.Module):
         return flow.swapaxes(0, 1), final if self.carries > 1 else final[0]
 
     def _one(
-        self, place: int, flow: jax.Array, start: State, real: jax.Array | None, reverse: bool
-    ) -> tuple[jax.Array, State]:
-        weight, hidden_weight, bias, hidden_bias = (
-            group[place][...].astype(flow.dtype)
-            for group in (self.input_weight, self.hidden_weight, self.input_bias, self.hidden_bias)
-        )
-        states, last = _recur(
-            self.kind, reverse, flow @ weight.T + bias, hidden_weight, hidden_bias, start, real
-        )
-        out = states[0]
+        self, place: int, flow: Array, start: State, real: Array | None, reverse: bool
+    ) -> tuple[Array, State]:
+        groups = (self.input_weight, self.hidden_weight, self.input_bias, self.hidden_bias)
+        weights = _Weights(*(group[place][...].astype(flow.dtype) for group in groups))
+        out, last = _recur(self.kind, reverse, flow, weights, start, real)
         return (out if real is None else jnp.where(real[:, :, None], out, 0)), last
 
     def _starts(self, initial: Any, batch: int, dtype: Any) -> list[State]:
@@ -297,9 +285,9 @@ class LSTM(_Recurrent):
     """Long short-term memory (Hochreiter and Schmidhuber, 1997; forget gate of Gers et al., 2000).
 
     ``layers`` are stacked, ``dropout`` (a traced rate) stands between them. Weights of place
-    ``layer * directions + direction``: ``input_weight`` ``(4 H, in)``, ``hidden_weight``
-    ``(4 H, H)``, ``input_bias`` and ``hidden_bias`` ``(4 H,)``, gates in the order input, forget,
-    cell, output; PyTorch's ``weight_ih_l0`` and so on. Drawn uniformly within 1 / sqrt(H).
+    ``layer * directions + direction``: ``input_weight`` ``(in, 4 H)``, ``hidden_weight``
+    ``(H, 4 H)``, ``input_bias`` and ``hidden_bias`` ``(4 H,)``, gates in the order input, forget,
+    cell, output; PyTorch's ``weight_ih_l0`` and so on, transposed. Drawn uniformly within 1 / sqrt(H).
 
     >>> layer = LSTM(3, 8, rngs=nnx.Rngs(0))
     >>> outputs, (h, c) = layer(jnp.ones((2, 5, 3)), lengths=jnp.array([5, 2]))

@@ -14,6 +14,7 @@ from manyfit.nn.activations import activation as by_name
 from manyfit.nn.attention import LECUN_NORMAL, KVCache, MultiHeadAttention
 from manyfit.nn.blocks import GatedFeedForward
 from manyfit.nn.dropout import Dropout, HyperParam
+from manyfit.nn.linear import Linear
 from manyfit.nn.noise import StochasticDepth
 from manyfit.nn.normalisation import LayerNorm, RMSNorm
 
@@ -39,8 +40,8 @@ class FeedForward(nnx.Module):
         rngs: nnx.Rngs,
     ) -> None:
         width = 4 * features if hidden is None else hidden
-        self.widen = nnx.Linear(features, width, use_bias=use_bias, kernel_init=kernel_init, rngs=rngs)
-        self.narrow = nnx.Linear(width, features, use_bias=use_bias, kernel_init=kernel_init, rngs=rngs)
+        self.widen = Linear(features, width, use_bias=use_bias, kernel_init=kernel_init, rngs=rngs)
+        self.narrow = Linear(width, features, use_bias=use_bias, kernel_init=kernel_init, rngs=rngs)
         self.dropout = Dropout(dropout, rngs=rngs)
         self.activation = by_name(activation)
 
