@@ -13,6 +13,7 @@ from flax import nnx
 from manyfit.errors import ConfigError
 from manyfit.models.architecture import Inputs
 from manyfit.models.images import check_whole, drop_path, image_of, resolved
+from manyfit.nn._fusion import materialised
 from manyfit.nn.conv import Conv2d
 from manyfit.nn.linear import Linear
 from manyfit.nn.normalisation import LayerNorm
@@ -105,4 +106,4 @@ class Block(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         y = self.narrow(jax.nn.gelu(self.widen(self.norm(self.depthwise(x))), approximate=False))
-        return x + self.path(y * self.scale[...].astype(y.dtype))
+        return materialised(x + self.path(y * self.scale[...].astype(y.dtype)))

@@ -13,6 +13,7 @@ from flax import nnx
 from manyfit.errors import ConfigError
 from manyfit.models.architecture import Inputs
 from manyfit.models.images import ConvNorm, batch_norm, check_whole, drop_path, image_of, resolved
+from manyfit.nn._fusion import materialised
 from manyfit.nn.conv import Conv2d
 from manyfit.nn.dropout import Dropout
 from manyfit.nn.pooling import global_avg_pool, max_pool
@@ -119,7 +120,7 @@ class Residual(nnx.Module):
             half = self.grown // 2
             x = x[:, :: self.stride, :: self.stride]
             x = jnp.pad(x, ((0, 0), (0, 0), (0, 0), (half, self.grown - half)))
-        return jax.nn.relu(x + self.path(y))
+        return materialised(jax.nn.relu(x + self.path(y)))
 
 
 @dataclass(frozen=True)
@@ -187,4 +188,4 @@ class PreActivation(nnx.Module):
         y = jax.nn.relu(self.first_norm(x))
         shortcut = x if self.projection is None else self.projection(y)
         y = self.dropout(jax.nn.relu(self.second_norm(self.first(y))))
-        return shortcut + self.second(y)
+        return materialised(shortcut + self.second(y))

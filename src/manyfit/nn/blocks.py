@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from manyfit.errors import ConfigError
+from manyfit.nn._fusion import materialised
 from manyfit.nn.activations import activation as by_name
 from manyfit.nn.dropout import HyperParam
 from manyfit.nn.linear import Linear
@@ -42,7 +43,7 @@ class Residual(nnx.Module):
         straight, bent = x if self.shortcut is None else self.shortcut(x), self.branch(x)
         if straight.shape != bent.shape:
             raise ConfigError(f"Residual: the branch gives {bent.shape}, the shortcut {straight.shape}")
-        return straight + self.drop(bent)
+        return materialised(straight + self.drop(bent))
 
 
 class GatedResidual(nnx.Module):
