@@ -464,8 +464,13 @@ def wrong_type_in_config(place):
     return place.config("trials: many\n")
 
 
-@case("shop.yaml: model is 'clp'", "did you mean 'mlp'?")
+@case("shop.yaml: scaling is 'robast'", "did you mean 'robust'?")
 def wrong_choice_in_config(place):
+    return place.config("scaling: robast\n")
+
+
+@case("unknown model 'clp'", "did you mean 'mlp'?")
+def wrong_model_in_config(place):
     return place.config("model: clp\n")
 
 

@@ -32,6 +32,7 @@ _NAMES = {
     "choice": "manyfit.space",
 }
 _ROOMS = {
+    "augment",
     "data",
     "engine",
     "evaluate",

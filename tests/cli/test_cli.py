@@ -432,3 +432,30 @@ def test_a_run_whose_data_are_gone_is_still_looked_at(capsys, place):
     out, _ = done(capsys, "inspect", place / "run", "--data", place / "new.csv")
     assert "measured on 30 rows" in out
     assert "--probe" in out
+
+
+def test_images_with_an_architecture_by_name_augmented(tmp_path, capsys):
+    """``fit --model --augment --views``, then the report with its class activation, and prediction."""
+    digits = load_digits()
+    for digit in (0, 1):
+        (tmp_path / "pictures" / str(digit)).mkdir(parents=True)
+        for i, image in enumerate(digits.images[digits.target == digit][:40]):
+            pixels = Image.fromarray((image * 15).astype("uint8")).resize((12, 12))
+            pixels.save(tmp_path / "pictures" / str(digit) / f"{i}.png")
+    run = tmp_path / "run"
+    fit = ["fit", str(tmp_path / "pictures"), "--out", str(run), "--epochs", "4", "--folds", "2", "--quiet"]
+    assert main([*fit, "--model", "resnet8", "--augment", "standard", "--views", "flip"]) == 0
+    written = json.loads((run / "experiment.json").read_text())
+    assert written["objective"]["model"]["type"] == "ResNet"
+    assert [part["type"] for part in written["objective"]["augment"]] == ["Crop", "Flip"]
+    capsys.readouterr()
+    assert main(["predict", str(run), str(tmp_path / "pictures")]) == 0
+    assert main(["report", str(run)]) == 0
+    for option, says in (
+        (["--model", "resnet21"], "did you mean"),
+        (["--augment", "standart"], "did you mean 'standard'"),
+        (["--model", "unet"], "each pixel"),
+        (["--model", "tabm"], "reads tables"),
+    ):
+        assert main([*fit[:2], "--out", str(tmp_path / "other"), *option]) == 1
+        assert says in capsys.readouterr().err

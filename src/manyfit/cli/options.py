@@ -82,8 +82,13 @@ class Fit:
     size: Annotated[int | None, _arg("PIXELS")] = None
     """Images: resize to this many pixels a side."""
 
-    model: Literal["auto", "mlp", "cnn"] = "auto"
-    """The network; 'auto' takes an MLP for tables and a small CNN for images."""
+    model: Annotated[str, _arg("NAME")] = "auto"
+    """The network: mlp, resmlp, tabm for tables; cnn, lenet, resnet20, resnet18, wrn-16-4, convnext, mobilenet,
+    vit … for images; 'auto' takes an MLP for tables and a small CNN for images."""
+    augment: Annotated[str | None, _arg("NAME", "none")] = None
+    """Images: what changes them at random in training (standard, digits, colour, cutout, mixup, cutmix, strong)."""
+    views: Literal["one", "flip", "shifts"] = "one"
+    """Images: what a prediction is averaged over, the image alone or also its mirror image, or shifts too."""
     hidden: Annotated[tuple[int, ...] | None, _arg("WIDTH ...")] = None
     """Widths of the hidden layers."""
     embedding: Literal["auto", "none", "piecewise", "periodic"] = "auto"

@@ -22,7 +22,8 @@ from manyfit.errors import ConfigError, DataError, RunError
 from manyfit.experiment.files import summary_of
 from manyfit.experiment.predictor import Predictor
 from manyfit.experiment.result import Result
-from manyfit.tasks.defaults import experiment_for, loss_for, optimizer_for
+from manyfit.models import named as named_model
+from manyfit.tasks.defaults import augment_for, experiment_for, loss_for, optimizer_for
 from manyfit.tasks.source import read_task
 
 
@@ -79,6 +80,9 @@ def _train(options: Fit, out: Path, *, resume: bool) -> int:
     # wrong names are refused before the data are read
     optimizer_for(options.asked(), search=True)
     loss_for(options.asked())
+    augment_for(options.asked())
+    if options.model != "auto":
+        named_model(options.model)
     task = read_task(options)
     experiment = experiment_for(task, options.asked())
     if options.test is not None and task.encoder is not None:  # refused now rather than after training

@@ -14,15 +14,16 @@ from manyfit.space import Distribution
 @functools.cache
 def known() -> dict[str, type]:
     """The parts that a run folder may name: nothing else is ever rebuilt."""
-    from manyfit import losses, optim
+    from manyfit import augment, losses, models, optim
     from manyfit.data import ImagePreprocess, TablePreprocess
-    from manyfit.models import CNN, MLP
     from manyfit.objectives import Identity, Supervised
 
     parts = [
         *losses.LOSSES.values(),
         *optim.PARTS,
-        *(ImagePreprocess, TablePreprocess, CNN, MLP, Identity, Supervised),
+        *augment.PARTS,
+        *models.PARTS,
+        *(ImagePreprocess, TablePreprocess, Identity, Supervised),
     ]
     return {part.__name__: part for part in parts}
 

@@ -13,9 +13,13 @@ from manyfit.models.tabm import TabM
 from manyfit.models.unet import UNet
 from manyfit.models.vit import ViT
 
+PARTS = (CNN, MLP, ConvNeXt, LeNet, MobileNet, ResMLP, ResNet, TabM, UNet, ViT, WideResNet)
+"""What a run folder may name."""
+
 __all__ = [
     "CNN",
     "MLP",
+    "PARTS",
     "Architecture",
     "ConvNeXt",
     "Custom",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -10,7 +11,9 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from manyfit.augment import Mixed, Views, augmented, views
 from manyfit.engine.objective import Array, BaseObjective, Batch, Fold, Hyper, Key, Metric, PyTree
+from manyfit.errors import ConfigError, nearest
 from manyfit.losses import CrossEntropy, Loss, SquaredError
 from manyfit.losses import named as named_loss
 from manyfit.models.architecture import Architecture, Inputs
@@ -79,6 +82,10 @@ class Supervised(BaseObjective):
     """What training computes in; weights, moments and evaluation are float32 always."""
     rematerialise: Rematerialise = "none"
     """What the backward pass computes again to save memory; see ``optim.rematerialised``."""
+    augment: tuple[Any, ...] = ()
+    """What changes training images at random (``manyfit.augment``); evaluation sees them as they are."""
+    views: Views = "one"
+    """What a prediction of an image is averaged over: the image alone, or also ``flip``, or ``shifts``."""
     features: Inputs | None = None
     """Shapes of the features, batch axis 1; ``bind`` fills it in."""
 
@@ -132,13 +139,17 @@ class Supervised(BaseObjective):
         prepared, weights = state["prepared"], state["weights"]
         features = here._features(prepared, batch.data)
         target, weight = here._target(prepared, batch)
+        features, mixed = here._augmented(features, weight, key)
         functional = here._functional()
 
         def mean_loss(params: PyTree) -> tuple[Array, tuple[PyTree, Metric]]:
             narrow = Weights(narrowed(params, self.precision), weights.rest)
             outputs, rest = functional.apply(narrow, narrowed(features, self.precision), train=True, key=key)
             rest = jax.tree.map(lambda new, old: new.astype(old.dtype), rest, weights.rest)
-            metric = Metric.mean(here._loss(outputs, target), weight)
+            each = here._loss(outputs, target)
+            if mixed is not None:
+                each = mixed.share * each + (1 - mixed.share) * here._loss(outputs, target[mixed.partner])
+            metric = Metric.mean(each, weight)
             return metric.total / jnp.maximum(metric.count, 1e-12), (rest, metric)
 
         taken = step(
@@ -204,8 +215,22 @@ class Supervised(BaseObjective):
 
     def _outputs(self, model: PyTree, data: PyTree) -> Array:
         features = self._features(model["prepared"], data)
-        outputs, _ = self._functional().apply(model["weights"], features, train=False)
-        return outputs
+        if self.views == "one":
+            return self._functional().apply(model["weights"], features, train=False)[0]
+        if self.views not in ("flip", "shifts"):
+            raise ConfigError(f"views={self.views!r}: {nearest(self.views, ('one', 'flip', 'shifts'))}")
+        several = [
+            self._functional().apply(model["weights"], {**features, "pixels": pixels}, train=False)[0]
+            for pixels in views(self.views, _pixels(features))
+        ]
+        return jnp.mean(jnp.stack(several), axis=0)
+
+    def _augmented(self, features: PyTree, weight: Array, key: Key) -> tuple[PyTree, Mixed | None]:
+        if not self.augment:
+            return features, None
+        drawn = jax.random.fold_in(key, _AUGMENT)
+        images, mixed = augmented(self.augment, _pixels(features), weight, drawn)
+        return {**features, "pixels": images}, mixed
 
     def _target(self, prepared: PyTree, batch: Batch) -> tuple[Array, Array]:
         target, weight = batch.data["target"], batch.weight
@@ -234,6 +259,16 @@ class Supervised(BaseObjective):
         if self.loss is None or isinstance(self.loss, str):
             raise TypeError("a Supervised objective has to be bound to its data first: objective.bind(data)")
         return self.loss
+
+
+_AUGMENT = 0x617567
+"""Sets the augmentation's randomness apart from that of the layers."""
+
+
+def _pixels(features: PyTree) -> Array:
+    if not isinstance(features, Mapping) or "pixels" not in features:
+        raise ConfigError("augment and views are for images, features['pixels']: leave them out")
+    return features["pixels"]
 
 
 def _own(hyper: Hyper) -> dict[str, Array]:

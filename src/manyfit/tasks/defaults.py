@@ -7,11 +7,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from manyfit.augment import named as named_augmentation
 from manyfit.errors import ConfigError
 from manyfit.experiment.experiment import Experiment
 from manyfit.losses import LOSSES, Loss
 from manyfit.losses import named as named_loss
 from manyfit.models import CNN, MLP
+from manyfit.models import named as named_model
+from manyfit.models.names import IMAGES, PIXELS, TABLES
 from manyfit.objectives import Supervised
 from manyfit.optim import EMA, Accumulate, Optimizer, named, named_schedule
 from manyfit.space import loguniform, uniform
@@ -45,26 +48,7 @@ def seeds_for(rows: int) -> int:
 def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
     """The experiment for a task and the options of ``manyfit fit`` (None where open)."""
     images = task.about.get("kind") == "images"
-    kind = asked.get("model") or "auto"
-    if kind == "auto":
-        kind = "cnn" if images else "mlp"
-    if kind == "cnn" and not images:
-        raise ConfigError("model 'cnn' reads images; for a table use 'mlp'")
-    dropout = number_or_range("dropout", asked.get("dropout"), DROPOUT if not images else 0.3, below=1)
-    hidden = asked.get("hidden")
-    model: Any
-    if kind == "cnn":
-        if hidden and len(hidden) > 1:
-            raise ConfigError(
-                f"hidden={list(hidden)}: a cnn has one hidden layer behind its convolutions; give one"
-            )
-        model = CNN(dropout=dropout, **({"hidden": hidden[0]} if hidden else {}))
-    else:
-        embedding: Any = asked.get("embedding") or "auto"
-        if embedding == "auto":
-            numbers = 0 if images else task.data["inputs"]["numeric"].shape[1]
-            embedding = "piecewise" if 0 < numbers <= MOST_EMBEDDED else "none"
-        model = MLP(hidden=tuple(hidden or hidden_for(task.rows)), dropout=dropout, embedding=embedding)
+    model = model_for(task, asked)
     optimizer = optimizer_for(asked, search=not images)
     precision: Any = asked.get("precision") or "float32"
     if asked.get("balance") and not task.classes:
@@ -77,6 +61,8 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
         optimizer=optimizer,
         balance=bool(asked.get("balance")),
         precision=precision,
+        augment=augment_for(asked, images=images),
+        views=asked.get("views") or "one",
     )
     if asked.get("probe"):
         objective = dataclasses.replace(objective, probe=True)
@@ -96,6 +82,54 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
         metric=asked.get("metric"),
         options=asked,
     )
+
+
+def model_for(task: Task, asked: Mapping[str, Any]) -> Any:
+    """The network for a task and the options of ``manyfit fit``; raises ``ConfigError`` where they do not fit."""
+    images = task.about.get("kind") == "images"
+    kind, hidden = asked.get("model") or "auto", asked.get("hidden")
+    if kind == "auto":
+        kind = "cnn" if images else "mlp"
+    model = named_model(kind)
+    fitting = {**IMAGES, "mlp": MLP()} if images else TABLES
+    if kind not in fitting:
+        read, given = ("images", "a table") if kind in {**IMAGES, **PIXELS} else ("tables", "images")
+        use = ", ".join(f"'{name}'" for name in fitting)
+        if kind in PIXELS and images:
+            raise ConfigError(
+                f"model {kind!r} answers for each pixel; for a class or value of an image use {use}"
+            )
+        raise ConfigError(f"model {kind!r} reads {read}; for {given} use {use}")
+    if hidden and kind not in ("cnn", "mlp"):
+        raise ConfigError(
+            f"hidden={list(hidden)} is for 'mlp' and 'cnn'; the widths of {kind!r} go with its name"
+        )
+    dropout = asked.get("dropout")
+    if kind not in ("cnn", "mlp"):
+        if dropout is None:
+            return model
+        if not hasattr(model, "dropout"):
+            raise ConfigError(f"dropout={dropout!r}: {kind!r} has no dropout; leave it out")
+        return dataclasses.replace(model, dropout=number_or_range("dropout", dropout, None, below=1))
+    rate = number_or_range("dropout", dropout, 0.3 if images else DROPOUT, below=1)
+    if kind == "cnn":
+        if hidden and len(hidden) > 1:
+            raise ConfigError(
+                f"hidden={list(hidden)}: a cnn has one hidden layer behind its convolutions; give one"
+            )
+        return CNN(dropout=rate, **({"hidden": hidden[0]} if hidden else {}))
+    embedding: Any = asked.get("embedding") or "auto"
+    if embedding == "auto":
+        numbers = 0 if images else task.data["inputs"]["numeric"].shape[1]
+        embedding = "piecewise" if 0 < numbers <= MOST_EMBEDDED else "none"
+    return MLP(hidden=tuple(hidden or hidden_for(task.rows)), dropout=rate, embedding=embedding)
+
+
+def augment_for(asked: Mapping[str, Any], *, images: bool | None = None) -> tuple[Any, ...]:
+    """The augmentations for the options of ``manyfit fit``; raises ``ConfigError`` for a name, and for tables."""
+    if images is False and (asked.get("augment") is not None or (asked.get("views") or "one") != "one"):
+        raise ConfigError("augment and views are for images, and these data are a table: leave them out")
+    return () if asked.get("augment") is None else named_augmentation(str(asked["augment"]))
 
 
 def loss_for(asked: Mapping[str, Any], *, classes: bool | None = None) -> Loss | None:
