@@ -13,7 +13,6 @@ from manyfit import augment
 from manyfit.augment.images import moved
 from manyfit.engine.objective import Batch, Fold
 from manyfit.errors import ConfigError
-from manyfit.space import numeric_paths
 
 KEY = jax.random.key(0)
 IMAGES = jax.random.normal(jax.random.key(1), (64, 8, 8, 1))
@@ -132,8 +131,7 @@ def objective(digits, **options):
 def begun(objective, digits):
     rows = jnp.arange(32)
     prepared = objective.prepare(Fold(jax.tree.map(jnp.asarray, digits), rows, jnp.ones(32)))
-    hyper = {**numeric_paths(objective), "total_steps": jnp.float32(10)}
-    hyper = {name: jnp.float32(value) for name, value in hyper.items()}
+    hyper = {"total_steps": jnp.float32(10)}
     return (
         objective.init(KEY, hyper, prepared),
         hyper,
