@@ -102,9 +102,11 @@ def _by_matrix_product(product: str, dtype: Any, channels: int, features: int, g
     """Whether slices and a matrix product beat XLA:CPU's convolution (``benchmarks/convolution.py``).
 
     That convolution exists in float32 only and without dilation. It takes twice its time for fewer
-    than 16 outputs, and fills what a stride leaves out with zeros that are then multiplied.
+    than 16 outputs, and fills what a stride leaves out with zeros that are then multiplied. Of an image smaller
+    than the kernel XLA makes the kernel, which ends in a slow loop.
     """
-    if dtype != jnp.float32 or geo.dilation != (1, 1) or geo.kernel == (1, 1):
+    smaller = any(side < extent for side, extent in zip(geo.input, geo.kernel))
+    if smaller or dtype != jnp.float32 or geo.dilation != (1, 1) or geo.kernel == (1, 1):
         return True
     if geo.groups > 1:
         return False

@@ -1,0 +1,41 @@
+"""Every architecture of ``manyfit.models`` at a tiny size: one row each, which ``test_architectures.py`` checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from manyfit import models
+
+
+@dataclass(frozen=True)
+class Row:
+    """An architecture, what it reads, and its traced numbers with another value each."""
+
+    model: Any
+    side: int = 8
+    """Of the images; 0 for a table."""
+    others: dict[str, float] = field(default_factory=dict)
+    pixels: bool = False
+    """Whether it answers for each pixel."""
+    between: tuple[int, ...] = ()
+    """Axes between rows and outputs: the networks that answer each for itself."""
+
+    @property
+    def name(self) -> str:
+        return type(self.model).__name__
+
+
+ROWS = [
+    Row(models.MLP(hidden=(6,), dropout=0.2), 0, {"dropout": 0.5}),
+    Row(models.ResMLP(width=6, depth=1, dropout=0.2), 0, {"dropout": 0.5}),
+    Row(models.TabM(hidden=(6,), dropout=0.2), 0, {"dropout": 0.5}, between=(16,)),
+    Row(models.CNN(channels=(4,), hidden=6, dropout=0.2), 8, {"dropout": 0.5}),
+    Row(models.LeNet(), 12),
+    Row(models.ResNet((1, 1), (4, 6), stochastic_depth=0.4), 8, {"stochastic_depth": 0.9}),
+    Row(models.WideResNet(10, 1, dropout=0.2), 8, {"dropout": 0.5}),
+    Row(models.ConvNeXt((1, 1), (4, 6), patch=1, stochastic_depth=0.4), 8),
+    Row(models.MobileNet(((2, 4, 2, 1),), stem=4, last=6, dropout=0.2), 8, {"dropout": 0.5}),
+    Row(models.ViT(patch=4, width=6, depth=1, heads=2, dropout=0.2), 8, {"dropout": 0.5}),
+    Row(models.UNet((4, 6)), 8, pixels=True),
+]
