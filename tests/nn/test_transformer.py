@@ -8,7 +8,7 @@ from flax import nnx
 
 from manyfit import nn
 from manyfit.errors import ConfigError
-from manyfit.nn._fusion import materialised
+from manyfit.nn.fusion import materialised
 
 X = jax.random.normal(jax.random.key(0), (2, 7, 16))
 CONTEXT = jax.random.normal(jax.random.key(1), (2, 5, 6))

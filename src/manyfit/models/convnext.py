@@ -13,8 +13,8 @@ from flax import nnx
 from manyfit.errors import ConfigError
 from manyfit.models.architecture import Inputs
 from manyfit.models.images import check_whole, drop_path, image_of, resolved
-from manyfit.nn._fusion import materialised
 from manyfit.nn.conv import Conv2d
+from manyfit.nn.fusion import materialised
 from manyfit.nn.linear import Linear
 from manyfit.nn.normalisation import LayerNorm
 from manyfit.nn.pooling import global_avg_pool

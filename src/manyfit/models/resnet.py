@@ -13,9 +13,9 @@ from flax import nnx
 from manyfit.errors import ConfigError
 from manyfit.models.architecture import Inputs
 from manyfit.models.images import ConvNorm, batch_norm, check_whole, drop_path, image_of, resolved
-from manyfit.nn._fusion import materialised
 from manyfit.nn.conv import Conv2d
 from manyfit.nn.dropout import Dropout
+from manyfit.nn.fusion import materialised
 from manyfit.nn.pooling import global_avg_pool, max_pool
 from manyfit.space import Numeric
 

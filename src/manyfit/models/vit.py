@@ -13,9 +13,9 @@ from flax import nnx
 from manyfit.errors import ConfigError
 from manyfit.models.architecture import Inputs
 from manyfit.models.images import check_whole, image_of, resolved
-from manyfit.nn._fusion import materialised
 from manyfit.nn.attention import MultiHeadAttention
 from manyfit.nn.dropout import Dropout
+from manyfit.nn.fusion import materialised
 from manyfit.nn.linear import Linear
 from manyfit.nn.normalisation import LayerNorm
 from manyfit.space import Numeric

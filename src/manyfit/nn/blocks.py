@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from flax import nnx
 
 from manyfit.errors import ConfigError
-from manyfit.nn._fusion import materialised
 from manyfit.nn.activations import activation as by_name
 from manyfit.nn.dropout import HyperParam
+from manyfit.nn.fusion import materialised
 from manyfit.nn.linear import Linear
 from manyfit.nn.noise import StochasticDepth
 

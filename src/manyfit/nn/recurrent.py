@@ -23,8 +23,8 @@ from flax import nnx
 from jax import lax
 
 from manyfit.errors import ConfigError
-from manyfit.nn._fusion import materialised
 from manyfit.nn.dropout import Dropout, HyperParam
+from manyfit.nn.fusion import materialised
 
 Array = jax.Array
 State: TypeAlias = tuple[Array, ...]
