@@ -202,3 +202,11 @@ def test_strengths_are_searched_and_a_run_is_loaded_again(digits, tmp_path):
     assert again.objective.augment[0] == augment.Crop() and again.objective.views == "flip"
     rows = {"pixels": few["inputs"]["pixels"][:8]}
     np.testing.assert_array_equal(again.predict_members(rows), result.best.predict_members(rows))
+
+
+def test_targets_of_pixels_are_refused(digits):
+    each = {**digits, "target": np.zeros((len(digits["target"]), 8, 8), np.int32)}
+    spec = mf.Supervised(mf.models.UNet((4,)), classes=2, augment=(augment.Flip(),)).bind(each)
+    state, hyper, batch = begun(spec, each)
+    with pytest.raises(ConfigError, match="not their targets"):
+        spec.update(state, batch, KEY, hyper)

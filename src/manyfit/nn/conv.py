@@ -8,23 +8,17 @@ channels, and a transposed convolution is the gradient of a convolution.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jax import lax
 
 from manyfit.errors import ConfigError
 from manyfit.nn import _convolution
 from manyfit.nn._convolution import Geometry as _Geometry
 from manyfit.nn._reductions import add_bias
-
-Size: TypeAlias = int | Sequence[int]
-"""One whole number for every dimension, or one each."""
-Padding: TypeAlias = str | int | Sequence[tuple[int, int]]
-"""``"SAME"``, ``"VALID"``, ``"CAUSAL"`` (one dimension: only the past is seen), places on every side,
-or ``((low, high), …)`` a dimension."""
+from manyfit.nn._windows import Padding, Size, pads_of, sizes, windows
 
 _HE = nnx.initializers.he_normal()
 _ZEROS = nnx.initializers.zeros_init()
@@ -52,13 +46,13 @@ def convolution(
     """
     dims = _check_shapes(x, kernel, groups)
     x, kernel = _promote(x, kernel)
-    strides, dilations = _sizes(stride, dims, "stride"), _sizes(dilation, dims, "dilation")
+    strides, dilations = sizes(stride, dims, "stride"), sizes(dilation, dims, "dilation")
     if dims == 1:  # an image of one row
-        pads = _pads(x.shape[1:2], kernel.shape[:1], strides, dilations, padding)
+        pads = pads_of(x.shape[1:2], kernel.shape[:1], strides, dilations, padding)
         y = convolution(x[:, None], kernel[None], (1, *strides), ((0, 0), *pads), (1, *dilations), groups)
         return y[:, 0]
     if dims == 3:
-        pads = _pads(x.shape[1:4], kernel.shape[:3], strides, dilations, padding)
+        pads = pads_of(x.shape[1:4], kernel.shape[:3], strides, dilations, padding)
         return _conv3d(x, kernel, strides, pads, dilations, groups)
     if groups > 1 and kernel.shape[2] == 1:  # depthwise: one output a channel, each channel as often as asked
         x, groups = jnp.repeat(x, kernel.shape[3] // groups, axis=3), kernel.shape[3]
@@ -93,22 +87,22 @@ def transposed_convolution(
             f"transposed_convolution: the input has {x.shape[-1]} channels and the kernel is for {kernel.shape[-1]}"
         )
     x, kernel = _promote(x, kernel)
-    strides, dilations = _sizes(stride, dims, "stride"), _sizes(dilation, dims, "dilation")
-    extra = _sizes(output_padding, dims, "output_padding", least=0)
-    windows = [(k - 1) * d + 1 for k, d in zip(kernel.shape, dilations)]
+    strides, dilations = sizes(stride, dims, "stride"), sizes(dilation, dims, "dilation")
+    extra = sizes(output_padding, dims, "output_padding", least=0)
+    extents = [(k - 1) * d + 1 for k, d in zip(kernel.shape, dilations)]
     if isinstance(padding, str) and padding.upper() == "SAME":
         size = [n * s + e for n, s, e in zip(x.shape[1:-1], strides, extra)]
         if any(extra):
             raise ConfigError(
                 "output_padding has no meaning with padding='SAME': the output is stride x input"
             )
-        pads = _pads(size, kernel.shape[:dims], strides, dilations, "SAME")
+        pads = pads_of(size, kernel.shape[:dims], strides, dilations, "SAME")
     else:
         # how far the pads reach does not depend on the size, unless it is 'SAME'
-        pads = _pads([10**6] * dims, kernel.shape[:dims], strides, dilations, padding)
+        pads = pads_of([10**6] * dims, kernel.shape[:dims], strides, dilations, padding)
         size = [
             (n - 1) * s + w - low - high + e
-            for n, s, w, (low, high), e in zip(x.shape[1:-1], strides, windows, pads, extra)
+            for n, s, w, (low, high), e in zip(x.shape[1:-1], strides, extents, pads, extra)
         ]
     if min(size) < 1:
         raise ConfigError(f"transposed_convolution: nothing is left of {x.shape} with padding {padding!r}")
@@ -147,9 +141,9 @@ class _Conv(nnx.Module):
             raise ConfigError(
                 f"{name}({in_features}, {out_features}, groups={groups}): give a number that divides both"
             )
-        self.kernel_size = _sizes(kernel_size, self.dims, "kernel_size")
-        self.stride = _sizes(stride, self.dims, "stride")
-        self.dilation = _sizes(dilation, self.dims, "dilation")
+        self.kernel_size = sizes(kernel_size, self.dims, "kernel_size")
+        self.stride = sizes(stride, self.dims, "stride")
+        self.dilation = sizes(dilation, self.dims, "dilation")
         self.padding = padding
         self.groups = groups
         shape = (*self.kernel_size, *self._channels(in_features, out_features))
@@ -211,9 +205,9 @@ class Conv3d(_Conv):
 
 
 class _ConvTranspose(_Conv):
-    def __init__(self, *sizes: Any, output_padding: Size = 0, **options: Any) -> None:
-        super().__init__(*sizes, **options)
-        self.output_padding = _sizes(output_padding, self.dims, "output_padding", least=0)
+    def __init__(self, *features: Any, output_padding: Size = 0, **options: Any) -> None:
+        super().__init__(*features, **options)
+        self.output_padding = sizes(output_padding, self.dims, "output_padding", least=0)
 
     def _channels(self, in_features: int, out_features: int) -> tuple[int, int]:
         return out_features // self.groups, in_features
@@ -307,39 +301,6 @@ def _promote(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
     return x.astype(dtype), kernel.astype(dtype)
 
 
-def _sizes(value: Size, dims: int, name: str, least: int = 1) -> tuple[int, ...]:
-    sizes = (value,) * dims if isinstance(value, int) else tuple(value)
-    if len(sizes) != dims or min(sizes) < least:
-        many = "" if dims == 1 else f", or {dims} of them"
-        raise ConfigError(f"{name}={value!r}: give a whole number of at least {least}{many}")
-    return tuple(int(size) for size in sizes)
-
-
-def _pads(
-    size: Sequence[int],
-    window: Sequence[int],
-    stride: Sequence[int],
-    dilation: Sequence[int],
-    padding: Padding,
-) -> list[tuple[int, int]]:
-    """Places to add before and after, a dimension."""
-    dims = len(size)
-    wide = [(k - 1) * d + 1 for k, d in zip(window, dilation)]
-    if isinstance(padding, int) and not isinstance(padding, bool) and padding >= 0:
-        return [(padding, padding)] * dims
-    if isinstance(padding, str) and padding.upper() in ("SAME", "VALID"):
-        found = lax.padtype_to_pads(tuple(size), tuple(wide), tuple(stride), padding.upper())
-        return [(int(low), int(high)) for low, high in found]
-    if isinstance(padding, str) and padding.upper() == "CAUSAL" and dims == 1:
-        return [(wide[0] - 1, 0)]
-    if isinstance(padding, (tuple, list)) and [len(side) for side in padding] == [2] * dims:
-        return [(int(low), int(high)) for low, high in padding]
-    raise ConfigError(
-        f"padding={padding!r}: give 'SAME', 'VALID', {repr('CAUSAL') + ', ' if dims == 1 else ''}"
-        "a number of places or (low, high) for each dimension"
-    )
-
-
 def _geometry(
     image: Sequence[int],
     kernel: Sequence[int],
@@ -348,25 +309,12 @@ def _geometry(
     dilation: tuple[int, ...] = (1, 1),
     groups: int = 1,
 ) -> _Geometry:
-    size, window = (image[1], image[2]), (kernel[0], kernel[1])
-    pads = _pads(size, window, stride, dilation, padding)
-    output = [
-        (n + low + high - (k - 1) * d - 1) // s + 1
-        for n, (low, high), k, s, d in zip(size, pads, window, stride, dilation)
-    ]
-    if min(output) < 1:
-        raise ConfigError(f"a {window} kernel does not fit into images of {size} with padding {padding!r}")
-    return _Geometry(
-        size,
-        window,
-        (output[0], output[1]),
-        (stride[0], stride[1]),
-        (pads[0], pads[1]),
-        (dilation[0], dilation[1]),
-        groups,
-    )
+    found = windows(image[1:3], kernel[:2], stride, padding, dilation, "kernel")
+    spots = (found.input, found.window, found.output, found.stride, found.dilation)
+    size, window, output, step, spread = ((rows, columns) for rows, columns in spots)
+    return _Geometry(size, window, output, step, (found.pads[0], found.pads[1]), spread, groups)
 
 
 def _pair(value: Size, name: str) -> tuple[int, int]:
-    rows, columns = _sizes(value, 2, name)
+    rows, columns = sizes(value, 2, name)
     return rows, columns

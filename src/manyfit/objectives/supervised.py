@@ -139,6 +139,8 @@ class Supervised(BaseObjective):
         prepared, weights = state["prepared"], state["weights"]
         features = here._features(prepared, batch.data)
         target, weight = here._target(prepared, batch)
+        if self.augment and target.ndim > 1:
+            raise ConfigError("augment moves images and not their targets: give one target for a whole image")
         features, mixed = here._augmented(features, weight, key)
         functional = here._functional()
 
