@@ -127,7 +127,7 @@ def peak_memory() -> float:
 
 
 def main() -> None:
-    row, mode, where = [*sys.argv[1:], "eager", "cpu"][:3]
+    row, mode, where = [*sys.argv[1:], *("eager", "cpu")[len(sys.argv) - 2 :]]
     make, batch, shape = ROWS[row]
     device = torch.device(where)
     model = make().to(device).train()

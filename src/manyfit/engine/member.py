@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -40,14 +41,15 @@ def member_keys(experiment_seed: int, members: Sequence[Member]) -> np.ndarray:
     population: who else trains beside it must not matter.
     """
     names = np.array([(m.trial, m.seed, m.fold) for m in members], np.uint32).reshape(-1, 3)
+    return np.asarray(_derive(jax.random.key(experiment_seed), names))
 
-    def derive(name: jax.Array) -> jax.Array:
-        key = jax.random.key(experiment_seed)
-        for part in range(3):
-            key = jax.random.fold_in(key, name[part])
-        return jax.random.key_data(key)
 
-    return np.asarray(jax.jit(jax.vmap(derive))(names))
+@jax.jit
+@functools.partial(jax.vmap, in_axes=(None, 0))
+def _derive(key: jax.Array, name: jax.Array) -> jax.Array:
+    for part in range(3):
+        key = jax.random.fold_in(key, name[part])
+    return jax.random.key_data(key)
 
 
 class FoldTable(NamedTuple):

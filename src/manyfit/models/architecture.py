@@ -55,6 +55,9 @@ class Custom:
     make: Callable[..., nnx.Module]
     hyper: Mapping[str, Any] = field(default_factory=dict)
 
+    def __hash__(self) -> int:  # an equal one is the same program, compiled once a process
+        return hash((self.make, tuple(sorted(self.hyper.items()))))
+
     def build(self, inputs: Inputs, outputs: int, *, rngs: nnx.Rngs) -> nnx.Module:
         """Call ``make``."""
         return self.make(inputs, outputs, rngs, **self.hyper)
