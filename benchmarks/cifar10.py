@@ -84,7 +84,9 @@ def main() -> None:
     options.add_argument("--seeds", type=int, default=2)
     options.add_argument("--epochs", type=int, default=10)
     options.add_argument("--width", type=int, default=64)
+    options.add_argument("--optimizer", choices=("adamw", "muon"), default="muon")
     options.add_argument("--rate", type=float, default=3e-3)
+    options.add_argument("--batch", type=int, default=128)
     options.add_argument("--rows", type=int, help="train on so many images only, to try something out")
     given = options.parse_args()
     print(measure.machine())
@@ -104,11 +106,15 @@ def main() -> None:
     if given.rows:
         train = np.random.default_rng(0).permutation(train)[: given.rows]
     model = mf.models.Custom(Network, {"width": given.width, "stem": whitening(images.pixels[train])})
-    optimizer = mf.optim.AdamW(learning_rate=given.rate, weight_decay=0.05, schedule=mf.optim.OneCycle())
+    numbers: Any = {"learning_rate": given.rate, "weight_decay": 0.05, "schedule": mf.optim.OneCycle()}
+    rule = mf.optim.AdamW(**numbers)
+    if given.optimizer == "muon":
+        rule = mf.optim.Muon(adamw=("head.*", "stem.*"), **numbers)
+    optimizer = mf.optim.Freeze(rule, ("stem.kernel",))
     result = mf.Experiment(
         mf.Supervised(
             model,
-            loss=mf.losses.CrossEntropy(smoothing=0.1),
+            loss=mf.losses.CrossEntropy(label_smoothing=0.1),
             optimizer=optimizer,
             augment=(mf.augment.Crop(1 / 16, fill="mirror"), mf.augment.Flip()),
             views="shifts",
@@ -119,14 +125,19 @@ def main() -> None:
         epochs=given.epochs,
         patience=None,
         validation=0.0,
-        batch_size=128,
-    ).run(progress=lambda status: print(f"{status.epochs} {status.elapsed:.0f} s", file=sys.stderr))
+        batch_size=given.batch,
+    ).run(progress=lambda now: print(f"{now.epochs} epochs, {now.elapsed:.0f} s", file=sys.stderr))
     print(result)
     seconds = time.perf_counter() - started
     rows = [
         ["", "value"],
         ["training images, held-out images", f"{len(train)}, {len(test)}"],
         ["epochs, seeds", f"{given.epochs}, {given.seeds}"],
+        [
+            "accuracy on the held-out images, each seed",
+            " ".join(f"{m['test']['accuracy']:.4f}" for m in result.members),
+        ],
+        ["the networks together", f"{result.ensemble['accuracy']:.4f}"],
         ["seconds: reading, all", f"{read:.0f}, {seconds:.0f}"],
         ["peak memory, MiB", f"{measure.peak_memory():.0f}"],
     ]

@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from manyfit import CNNClassifier, MLPClassifier, MLPRegressor
+from manyfit import CNNClassifier, MLPClassifier, MLPRegressor, optim
 from manyfit.errors import ConfigError
 
 # Small enough for a second of training each, large enough for the accuracies that the checks ask for.
@@ -398,3 +398,30 @@ def test_defaults_do_as_well_as_a_good_linear_model():
     X, y = load_diabetes(return_X_y=True)
     expected = -cross_val_score(Ridge(0.1), X, y, cv=5, scoring="neg_root_mean_squared_error").mean()
     assert MLPRegressor().fit(X, y).result_.scores["rmse"].mean < expected * 1.05
+
+
+# Architectures and optimizers by name
+
+
+def test_an_architecture_an_augmentation_and_an_optimizer_by_name():
+    images, target = load_digits(return_X_y=True)
+    images = images.reshape(-1, 8, 8)
+    asked = {"architecture": "resnet8", "augment": "digits", "optimizer": "sgd", "learning_rate": 0.1}
+    model = CNNClassifier(**asked, folds=2, epochs=4, batch_size=32).fit(images, target)
+    assert model.score(images, target) > 0.9
+    members = model.result_.members
+    assert {type(model._model.objective.model).__name__} == {"ResNet"} and len(members) == 2
+
+
+def test_an_optimizer_with_its_own_numbers():
+    X, y = load_iris(return_X_y=True)
+    own = optim.SAM(optim.SGD(learning_rate=0.1), rho=0.05)
+    assert MLPClassifier((16,), optimizer=own, folds=2, epochs=30).fit(X, y).score(X, y) > 0.9
+    with pytest.raises(ConfigError, match="belong to the optimizer"):
+        MLPClassifier((16,), optimizer=own, learning_rate=0.1).fit(X, y)
+    with pytest.raises(ConfigError, match="did you mean 'adamw'"):
+        MLPClassifier((16,), optimizer="adamww").fit(X, y)
+    with pytest.raises(ConfigError, match="give a name"):
+        MLPClassifier((16,), optimizer=0.1).fit(X, y)
+    with pytest.raises(ConfigError, match="did you mean 'resnet20'"):
+        CNNClassifier(architecture="resnet21").fit(X.reshape(-1, 2, 2), y)

@@ -34,6 +34,28 @@ def test_what_is_asked_is_what_trains(table, tmp_path):
     assert main(["predict", out, table, "-o", str(tmp_path / "scored.csv")]) == 0
 
 
+def test_a_second_gradient_a_mean_of_weights_and_rates_by_layer(table, tmp_path, capsys):
+    out = tmp_path / "run"
+    asked = "--optimizer sgd --swa 0.5 --sam 0.01:0.1 --layer-decay 0.5 --rematerialise activations"
+    small = "--trials 2 --folds 2 --seeds 1 --epochs 3 --patience 0 --hidden 8 --quiet"
+    fit = ["fit", table, "--target", "label", "--out", str(out), *small.split()]
+    assert main([*fit, *asked.split(), "--ema", "0.9"]) == 1
+    assert "give one of them" in capsys.readouterr().err
+    assert main([*fit, *asked.split()]) == 0
+    objective = json.loads((out / "experiment.json").read_text())["objective"]
+    wrapped, kinds = objective["optimizer"], []
+    while "optimizer" in wrapped:
+        kinds.append(wrapped["type"])
+        wrapped = wrapped["optimizer"]
+    assert [*kinds, wrapped["type"]] == ["SWA", "SAM", "LayerDecay", "SGD"]
+    assert objective["rematerialise"] == "activations"
+    radii = [
+        json.loads(line)["hyper"]["optimizer.optimizer.rho"]
+        for line in (out / "members.jsonl").read_text().splitlines()
+    ]
+    assert len(set(radii)) == 2 and all(0.01 <= radius <= 0.1 for radius in radii)
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [
@@ -41,6 +63,9 @@ def test_what_is_asked_is_what_trains(table, tmp_path):
         ("--schedule=cosinus", "did you mean 'cosine'"),
         ("--loss=hubr", "did you mean 'huber'"),
         ("--ema=1", "ema is '1'"),
+        ("--swa=1", "swa is '1'"),
+        ("--sam=wide", "sam is 'wide'"),
+        ("--layer-decay=-1", "layer_decay is '-1'"),
         ("--clip=-1", "clip is '-1'"),
         ("--accumulate=0", "at least 1 batch"),
     ],

@@ -21,9 +21,11 @@ class Row:
     between: tuple[int, ...] = ()
     """Axes between rows and outputs: the networks that answer each for itself."""
 
+    label: str = ""
+
     @property
     def name(self) -> str:
-        return type(self.model).__name__
+        return self.label or type(self.model).__name__
 
 
 ROWS = [
@@ -31,6 +33,7 @@ ROWS = [
     Row(models.ResMLP(width=6, depth=1, dropout=0.2), 0, {"dropout": 0.5}),
     Row(models.TabM(hidden=(6,), dropout=0.2), 0, {"dropout": 0.5}, between=(16,)),
     Row(models.CNN(channels=(4,), hidden=6, dropout=0.2), 8, {"dropout": 0.5}),
+    Row(models.CNN(channels=(4,), hidden=6, norm="batch"), 8, label="CNN with batch normalisation"),
     Row(models.LeNet(), 12),
     Row(models.ResNet((1, 1), (4, 6), stochastic_depth=0.4), 8, {"stochastic_depth": 0.9}),
     Row(models.WideResNet(10, 1, dropout=0.2), 8, {"dropout": 0.5}),

@@ -135,3 +135,18 @@ def test_learns_where_not_what_and_a_member_equals_its_solo_run():
 def test_errors_name_the_fault(call, text):
     with pytest.raises(ConfigError, match=text):
         call()
+
+
+def test_batch_normalisation_stands_behind_the_maximum():
+    net = build(CNN(channels=(4,), hidden=8, dropout=0.0, norm="batch"), 6, 8, 8, 2)
+    x = draw(6, 8, 8, 2)
+    pooled = nnx.max_pool(net.convolutions[0](x), (2, 2), (2, 2))
+    scaled = (pooled - pooled.mean((0, 1, 2))) / jnp.sqrt(pooled.var((0, 1, 2)) + 1e-5)
+    hidden = nnx.relu(net.hidden(nnx.relu(scaled).reshape(6, -1)))
+    np.testing.assert_allclose(net({"pixels": x}), net.head(hidden), rtol=1e-4, atol=1e-4)
+    assert net.convolutions[0].bias is None
+
+
+def test_an_unknown_norm_is_refused():
+    with pytest.raises(ConfigError, match="batch"):
+        CNN(norm="batsh")

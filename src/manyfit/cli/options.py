@@ -83,8 +83,8 @@ class Fit:
     """Images: resize to this many pixels a side."""
 
     model: Annotated[str, _arg("NAME")] = "auto"
-    """The network: mlp, resmlp, tabm for tables; cnn, lenet, resnet20, resnet18, wrn-16-4, convnext, mobilenet,
-    vit … for images; 'auto' takes an MLP for tables and a small CNN for images."""
+    """The network: mlp, resmlp, tabm for tables; cnn, cnn-bn, lenet, resnet20, resnet18, wrn-16-4, convnext,
+    mobilenet, vit … for images; 'auto' takes an MLP for tables and a small CNN for images."""
     augment: Annotated[str | None, _arg("NAME", "none")] = None
     """Images: what changes them at random in training (standard, digits, colour, cutout, mixup, cutmix, strong)."""
     views: Literal["one", "flip", "shifts"] = "one"
@@ -113,8 +113,16 @@ class Fit:
     """The longest gradient, as a norm over all weights; 0 leaves it as it is."""
     ema: Annotated[str | None, _arg("DECAY|LOW:HIGH", "none")] = None
     """Evaluate and keep an exponential moving average of the weights, of this decay (0.999, say)."""
+    swa: Annotated[str | None, _arg("SHARE|LOW:HIGH", "none")] = None
+    """Evaluate and keep the plain mean of the weights from this share of the training on (0.75, say)."""
+    sam: Annotated[str | None, _arg("RADIUS|LOW:HIGH", "none")] = None
+    """Take the gradient where the loss is worst within this distance of the weights (0.05, say)."""
+    layer_decay: Annotated[str | None, _arg("FACTOR|LOW:HIGH", "none")] = None
+    """Learning rates that fall by this factor with each layer from the output to the input (0.75, say)."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """What training computes in; weights are kept in float32."""
+    rematerialise: Literal["none", "activations", "all"] = "none"
+    """What the backward pass computes again to save memory; not on CPU, whose compiler keeps it all the same."""
     accumulate: Annotated[int | None, _arg("N", "1")] = None
     """Batches whose gradients make one step."""
 

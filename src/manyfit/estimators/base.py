@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from manyfit.errors import ConfigError, RunError
 from manyfit.experiment import Experiment, Predictor, Result
 from manyfit.objectives import Supervised
-from manyfit.optim import AdamW
+from manyfit.optim import Optimizer, named
 from manyfit.space import loguniform
 from manyfit.tasks.defaults import batch_size_for
 from manyfit.tasks.task import Task
@@ -39,22 +39,37 @@ class Estimator(BaseEstimator, ABC):
     def _inputs(self, X: Any) -> dict[str, np.ndarray]:
         """What the networks read of ``X``."""
 
-    def _run(self, task: Task, model: Any) -> None:
+    def _optimizer(self) -> Optimizer:
+        """``optimizer`` itself, or the rule of that name with the rate and decay that are given or searched."""
         given: Any = self
-        searching = given.trials > 1
         learning_rate, weight_decay = given.learning_rate, given.weight_decay
+        if isinstance(given.optimizer, Optimizer):
+            if learning_rate is not None or weight_decay is not None:
+                raise ConfigError(
+                    "learning_rate and weight_decay belong to the optimizer that is given: set them there"
+                )
+            return given.optimizer
+        if not isinstance(given.optimizer, str):
+            raise ConfigError(f"optimizer={given.optimizer!r}: give a name, or one of manyfit.optim")
+        rule, searching = named(given.optimizer), given.trials > 1
         if learning_rate is None:
-            learning_rate = loguniform(3e-4, 1e-2) if searching else 1e-3
+            learning_rate = loguniform(*rule.search) if searching else rule().learning_rate
         if weight_decay is None:
             weight_decay = loguniform(1e-4, 3e-1) if searching else 1e-2
+        return rule(learning_rate=learning_rate, weight_decay=weight_decay, clip=1.0)
+
+    def _run(self, task: Task, model: Any, augment: tuple[Any, ...] = (), views: Any = "one") -> None:
+        given: Any = self
         seed = given.random_state
         if not isinstance(seed, (int, np.integer)):
             seed = check_random_state(seed).randint(2**31 - 1)
         result = Experiment(
             Supervised(
                 model,
-                optimizer=AdamW(learning_rate=learning_rate, weight_decay=weight_decay, clip=1.0),
+                optimizer=self._optimizer(),
                 balance=getattr(self, "class_weight", None) == "balanced",
+                augment=augment,
+                views=views,
             ),
             task,
             trials=given.trials,

@@ -8,10 +8,12 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import validate_data
 
+from manyfit.augment import named
 from manyfit.data import ImagePreprocess
-from manyfit.errors import ConfigError
+from manyfit.errors import ConfigError, nearest
 from manyfit.estimators.base import Classifier
 from manyfit.models import CNN
+from manyfit.models.names import IMAGES
 from manyfit.tasks.task import Task, fingerprint
 
 
@@ -24,7 +26,12 @@ class CNNClassifier(Classifier):
     is a square of one channel if its length is a square number, else a single
     column of pixels. Pixels are uint8 or any finite numbers, in any unit: every
     channel is standardised by each fold's training images. ``y`` ``(rows,)``
-    are labels of any kind. ``fit`` and the other settings are as in ``MLPClassifier``.
+    are labels of any kind.
+
+    ``architecture`` takes the place of ``channels``, ``hidden`` and ``dropout``: a name (``resnet20``, ``vit``
+    …) or one of ``manyfit.models``. ``augment`` is a name (``standard``, ``digits`` …) or some of
+    ``manyfit.augment``; ``views`` is what a prediction is averaged over (``one``, ``flip``, ``shifts``).
+    ``fit`` and the other settings are as in ``MLPClassifier``.
 
     Every check of scikit-learn's for estimators passes.
 
@@ -43,7 +50,11 @@ class CNNClassifier(Classifier):
         hidden: int = 128,
         *,
         image_shape: tuple[int, ...] | None = None,
+        architecture: Any = None,
+        augment: Any = None,
+        views: str = "one",
         dropout: float = 0.25,
+        optimizer: Any = "adamw",
         learning_rate: float | None = None,
         weight_decay: float | None = None,
         trials: int = 1,
@@ -58,7 +69,11 @@ class CNNClassifier(Classifier):
         self.channels = channels
         self.hidden = hidden
         self.image_shape = image_shape
+        self.architecture = architecture
+        self.augment = augment
+        self.views = views
         self.dropout = dropout
+        self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.trials = trials
@@ -102,9 +117,22 @@ class CNNClassifier(Classifier):
                 "warnings": [],
             },
         )
-        model = CNN(channels=tuple(self.channels), hidden=self.hidden, dropout=self.dropout)
-        self._run(task, model)
+        self._run(task, self._model_asked(), self._augment_asked(), self.views)
         return self
+
+    def _model_asked(self) -> Any:
+        if self.architecture is None:
+            return CNN(channels=tuple(self.channels), hidden=self.hidden, dropout=self.dropout)
+        if not isinstance(self.architecture, str):
+            return self.architecture
+        if self.architecture not in IMAGES:
+            raise ConfigError(f"architecture={self.architecture!r}: {nearest(self.architecture, IMAGES)}")
+        return IMAGES[self.architecture]
+
+    def _augment_asked(self) -> tuple[Any, ...]:
+        if self.augment is None:
+            return ()
+        return named(self.augment) if isinstance(self.augment, str) else tuple(self.augment)
 
     def _inputs(self, X: Any) -> dict[str, np.ndarray]:
         shape = _image(X)

@@ -41,6 +41,7 @@ class Tabular(Estimator):
         activation: str = "relu",
         embedding: str = "none",
         scaling: str = "auto",
+        optimizer: Any = "adamw",
         learning_rate: float | None = None,
         weight_decay: float | None = None,
         trials: int = 1,
@@ -57,6 +58,7 @@ class Tabular(Estimator):
         self.activation = activation
         self.embedding = embedding
         self.scaling = scaling
+        self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.trials = trials
@@ -169,6 +171,7 @@ class MLPClassifier(Classifier, Tabular):
         embedding: how numbers enter: ``none``, ``piecewise`` or ``periodic`` (see ``models.MLP``).
         scaling: ``auto`` (standard, by rank where a column has a long tail), ``standard``, ``robust``,
             ``quantile`` or ``none``, learned from each fold's training rows.
+        optimizer: a name (``sgd``, ``muon`` …), or one of ``manyfit.optim`` with its own rate and decay.
         class_weight: ``"balanced"`` weighs every class the same in training; ``{label: weight}`` is a
             ``sample_weight`` by label.
         trials, seeds, folds: what is trained; ``folds=1`` is a single hold-out.
@@ -195,6 +198,7 @@ class MLPClassifier(Classifier, Tabular):
         activation: str = "relu",
         embedding: str = "none",
         scaling: str = "auto",
+        optimizer: Any = "adamw",
         learning_rate: float | None = None,
         weight_decay: float | None = None,
         class_weight: Any = None,

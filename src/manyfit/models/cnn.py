@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import jax
 from flax import nnx
 
-from manyfit.errors import ConfigError
+from manyfit.errors import ConfigError, nearest
 from manyfit.models.architecture import Inputs, activation
 from manyfit.nn.conv import Conv2d
 from manyfit.nn.dropout import Dropout
+from manyfit.nn.normalisation import BatchNorm
 from manyfit.nn.pooling import avg_pool, max_pool
 from manyfit.space import Distribution, Numeric
 
@@ -29,16 +31,22 @@ class CNN:
     height and width while they are above 1. Images that are still greater than
     8x8 after the last block are averaged down to that, so that the dense layer
     does not grow with the image.
+
+    ``norm="batch"`` normalises each block over the batch (Ioffe and Szegedy, 2015): convolution,
+    maximum, normalisation, activation, an order in which three quarters of the pixels need neither.
     """
 
     channels: tuple[int, ...] = (32, 64)
     hidden: int = 128
     dropout: Numeric = 0.25
     activation: str = "relu"
+    norm: Literal["none", "batch"] = "none"
 
     def __post_init__(self) -> None:
         if isinstance(self.activation, str):
             activation(self.activation)
+        if isinstance(self.norm, str) and self.norm not in ("none", "batch"):
+            raise ConfigError(f"CNN(norm={self.norm!r}): {nearest(self.norm, ('none', 'batch'))}")
         if isinstance(self.channels, tuple) and not (self.channels and _whole(*self.channels)):
             raise ConfigError(f"CNN(channels={self.channels}): give whole numbers of at least 1, one a block")
         if not isinstance(self.hidden, Distribution) and not _whole(self.hidden):
@@ -69,11 +77,15 @@ class CNNModule(nnx.Module):
         if isinstance(spec.dropout, Distribution):
             raise ConfigError("CNN(dropout=...) is still a search space: resolve it before building")
         height, width, features = image
-        convolutions = []
+        convolutions, norms = [], []
+        normalised = spec.norm == "batch"
         for channels in spec.channels:
-            convolutions.append(Conv2d(features, channels, 3, rngs=rngs))
+            convolutions.append(Conv2d(features, channels, 3, use_bias=not normalised, rngs=rngs))
+            if normalised:
+                norms.append(BatchNorm(channels, rngs=rngs))
             height, width, features = max(1, height // 2), max(1, width // 2), channels
         self.convolutions = nnx.List(convolutions)
+        self.norms = nnx.List(norms)
         self.activation = activation(spec.activation)
         flat = _averaged(height) * _averaged(width) * features
         self.dropout = Dropout(spec.dropout, rngs=rngs)
@@ -84,9 +96,13 @@ class CNNModule(nnx.Module):
     def __call__(self, features: Mapping[str, jax.Array]) -> jax.Array:
         """``(B, outputs)``."""
         x = features["pixels"]
-        for convolution in self.convolutions:
-            x = self.activation(convolution(x))
+        for block, convolution in enumerate(self.convolutions):
+            x = convolution(x)
+            if not self.norms:
+                x = self.activation(x)
             x = max_pool(x, (min(2, x.shape[1]), min(2, x.shape[2])))  # (B, H / 2, W / 2, C)
+            if self.norms:
+                x = self.activation(self.norms[block](x))
         _, height, width, _ = x.shape
         if max(height, width) > _GRID:
             x = avg_pool(x, (-(-height // _GRID), -(-width // _GRID)))

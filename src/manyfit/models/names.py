@@ -30,6 +30,7 @@ TABLES: dict[str, Any] = {"mlp": MLP(), "resmlp": ResMLP(), "tabm": TabM()}
 
 IMAGES: dict[str, Any] = {
     "cnn": CNN(),
+    "cnn-bn": CNN((32, 64, 128), norm="batch"),
     "lenet": LeNet(),
     **{f"resnet{depth}": _cifar(depth) for depth in (8, 20, 32, 44, 56, 110)},
     "resnet18": _imagenet((2, 2, 2, 2)),

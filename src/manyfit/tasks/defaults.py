@@ -12,16 +12,19 @@ from manyfit.errors import ConfigError
 from manyfit.experiment.experiment import Experiment
 from manyfit.losses import LOSSES, Loss
 from manyfit.losses import named as named_loss
-from manyfit.models import CNN, MLP
+from manyfit.models import MLP
 from manyfit.models import named as named_model
 from manyfit.models.names import IMAGES, PIXELS, TABLES
 from manyfit.objectives import Supervised
-from manyfit.optim import EMA, Accumulate, Optimizer, named, named_schedule
+from manyfit.optim import EMA, SAM, SWA, Accumulate, LayerDecay, Optimizer, named, named_schedule
 from manyfit.space import loguniform, uniform
 from manyfit.tasks.task import Task
 
 WEIGHT_DECAY = loguniform(1e-4, 3e-1)
 DROPOUT = uniform(0.0, 0.5)
+
+_SMALL = ("mlp", "cnn", "cnn-bn")
+"""Networks that every option about a network's size and dropout is for."""
 
 MOST_EMBEDDED = 24
 """Up to so many numbers a row each get a learned piecewise-linear function; beyond, it costs more than it brings."""
@@ -51,6 +54,7 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
     model = model_for(task, asked)
     optimizer = optimizer_for(asked, search=not images)
     precision: Any = asked.get("precision") or "float32"
+    rematerialise: Any = asked.get("rematerialise") or "none"
     if asked.get("balance") and not task.classes:
         raise ConfigError("balance weighs classes, and a regression target has none: leave it out")
     patience = _or(asked.get("patience"), 5 if images else 12)
@@ -61,6 +65,7 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
         optimizer=optimizer,
         balance=bool(asked.get("balance")),
         precision=precision,
+        rematerialise=rematerialise,
         augment=augment_for(asked, images=images),
         views=asked.get("views") or "one",
     )
@@ -100,24 +105,24 @@ def model_for(task: Task, asked: Mapping[str, Any]) -> Any:
                 f"model {kind!r} answers for each pixel; for a class or value of an image use {use}"
             )
         raise ConfigError(f"model {kind!r} reads {read}; for {given} use {use}")
-    if hidden and kind not in ("cnn", "mlp"):
+    if hidden and kind not in _SMALL:
         raise ConfigError(
-            f"hidden={list(hidden)} is for 'mlp' and 'cnn'; the widths of {kind!r} go with its name"
+            f"hidden={list(hidden)} is for 'mlp', 'cnn' and 'cnn-bn'; the widths of {kind!r} go with its name"
         )
     dropout = asked.get("dropout")
-    if kind not in ("cnn", "mlp"):
+    if kind not in _SMALL:
         if dropout is None:
             return model
         if not hasattr(model, "dropout"):
             raise ConfigError(f"dropout={dropout!r}: {kind!r} has no dropout; leave it out")
         return dataclasses.replace(model, dropout=number_or_range("dropout", dropout, None, below=1))
     rate = number_or_range("dropout", dropout, 0.3 if images else DROPOUT, below=1)
-    if kind == "cnn":
+    if kind in ("cnn", "cnn-bn"):
         if hidden and len(hidden) > 1:
             raise ConfigError(
                 f"hidden={list(hidden)}: a cnn has one hidden layer behind its convolutions; give one"
             )
-        return CNN(dropout=rate, **({"hidden": hidden[0]} if hidden else {}))
+        return dataclasses.replace(model, dropout=rate, **({"hidden": hidden[0]} if hidden else {}))
     embedding: Any = asked.get("embedding") or "auto"
     if embedding == "auto":
         numbers = 0 if images else task.data["inputs"]["numeric"].shape[1]
@@ -163,6 +168,14 @@ def optimizer_for(asked: Mapping[str, Any], *, search: bool) -> Optimizer:
         clip=number_or_range("clip", asked.get("clip"), 1.0),
         schedule=schedule(),
     )
+    if asked.get("layer_decay") is not None:
+        optimizer = LayerDecay(optimizer, number_or_range("layer_decay", asked["layer_decay"], None))
+    if asked.get("sam") is not None:
+        optimizer = SAM(optimizer, rho=number_or_range("sam", asked["sam"], None))
+    if asked.get("swa") is not None and asked.get("ema") is not None:
+        raise ConfigError("swa and ema are both averages of the weights: give one of them")
+    if asked.get("swa") is not None:
+        optimizer = SWA(optimizer, start=number_or_range("swa", asked["swa"], None, below=1))
     if asked.get("ema") is not None:
         optimizer = EMA(optimizer, decay=number_or_range("ema", asked["ema"], None, below=1))
     if (count := _or(asked.get("accumulate"), 1)) != 1:
