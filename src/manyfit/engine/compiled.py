@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
-from manyfit.engine.devices import MEMBER_AXIS, everywhere, memory_available, spread
+from manyfit.engine.devices import MEMBER_AXIS, everywhere, memory_available, quickly, spread
 from manyfit.engine.member import FoldTable, Rows
 from manyfit.engine.objective import PyTree
 from manyfit.engine.program import EMPTY, Assignment, Limits, Program, Slots
@@ -46,7 +46,7 @@ def functions(program: Program, mesh: Mesh) -> Functions:
         return jax.jit(mapped, donate_argnums=donate, compiler_options=options)
 
     # Drawing weights runs seldom, and without this it takes the CPU's compiler longer than training's program.
-    quick = {"xla_backend_optimization_level": 1} if mesh.devices.flat[0].platform == "cpu" else None
+    quick = quickly(mesh.devices.flat[0].platform)
     return Functions(
         prepare=jax.jit(program.prepare, out_shardings=whole, compiler_options=quick),
         transform=jax.jit(program.transform, out_shardings=whole),

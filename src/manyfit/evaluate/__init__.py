@@ -1,5 +1,6 @@
 """Sound evaluation: cross-validation plans, and how sure a score is."""
 
+from manyfit.evaluate.bootstrap import bca_interval, hierarchical_interval
 from manyfit.evaluate.folds import Split, plan
 from manyfit.evaluate.intervals import (
     Comparison,
@@ -9,12 +10,30 @@ from manyfit.evaluate.intervals import (
     resampled_interval,
     row_interval,
 )
+from manyfit.evaluate.significance import (
+    Discordance,
+    Posterior,
+    Ranking,
+    correlated_t,
+    delong,
+    friedman,
+    mcnemar,
+)
 
 __all__ = [
     "Comparison",
+    "Discordance",
     "Interval",
+    "Posterior",
+    "Ranking",
     "Split",
+    "bca_interval",
+    "correlated_t",
+    "delong",
+    "friedman",
+    "hierarchical_interval",
     "holm",
+    "mcnemar",
     "paired_test",
     "plan",
     "resampled_interval",

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from manyfit.engine.devices import quickly
 from manyfit.errors import ConfigError
 from manyfit.inspect.measure import measure, sizes
 from manyfit.inspect.verdict import Verdict, verdicts
@@ -220,7 +221,8 @@ def inspect_member(
     def one(weights: Any, inputs: Any, own: Any) -> Any:
         return measure(program, weights, inputs, lambda outputs: loss(outputs, own), update)
 
-    total, seen, held = jax.device_get(jax.jit(jax.vmap(one, (0, axis, axis)))(weights, inputs, own))
+    look = jax.jit(jax.vmap(one, (0, axis, axis)), compiler_options=quickly())
+    total, seen, held = jax.device_get(look(weights, inputs, own))
 
     def gradient(weights: Any, inputs: Any, own: Any) -> Any:
         params, rest = weights
