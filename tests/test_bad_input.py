@@ -436,6 +436,16 @@ def cnn_on_a_table(place):
     return place.fitted("--model", "cnn")
 
 
+@case("embedding='periodic' is for 'mlp'", "leave it out")
+def embedding_of_another_network(place):
+    return place.fitted("--model", "tabm", "--embedding", "periodic")
+
+
+@case("layer_decay is '3'", "below 1")
+def rates_that_would_grow(place):
+    return place.fitted("--layer-decay", "3")
+
+
 @case("hidden", "at least 1")
 def layer_without_units(place):
     return place.fitted("--hidden", "0")

@@ -33,7 +33,17 @@ def nearest(word: str, known: Iterable[str]) -> str:
     "did you mean 'learning_rate'?"
     """
     names = sorted(known)
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {close[0]!r}?"
+    close = difflib.get_close_matches(word, names, n=5, cutoff=0.6)
+    if close:  # of equally near ones that which begins alike: resnet20 for resnet21, not resnet32
+
+        def likeness(name: str) -> tuple[float, int]:
+            ratio = difflib.SequenceMatcher(None, name, word).ratio()
+            return round(ratio, 6), _alike_at_the_start(name, word)
+
+        return f"did you mean {max(close, key=likeness)!r}?"
     return "known: " + ", ".join(names)
+
+
+def _alike_at_the_start(a: str, b: str) -> int:
+    """How many letters two words have in common before they differ."""
+    return next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))

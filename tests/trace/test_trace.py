@@ -52,6 +52,16 @@ def flops(module, x, *, whole=False):
     return {found.layers[place].path: count for place, count in counted.items()}
 
 
+def test_our_convolution_by_hand():
+    """On CPU it stands inside a custom vmap, whose program counts as well."""
+    layer = Conv2d(16, 32, 3, rngs=nnx.Rngs(0))
+    x = jnp.ones((ROWS, 8, 8, 16))
+    product = 2 * ROWS * 8 * 8 * 9 * 16 * 32
+    bias = ROWS * 8 * 8 * 32
+    assert flops(layer, x) == {"": product + bias}
+    assert flops(layer, x, whole=True)[""] >= 2 * product + bias
+
+
 def test_dense_by_hand():
     layer = nnx.Linear(5, 7, rngs=nnx.Rngs(0))
     x = jnp.ones((ROWS, 5))

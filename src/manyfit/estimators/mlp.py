@@ -217,6 +217,7 @@ class MLPClassifier(Classifier, Tabular):
             activation=activation,
             embedding=embedding,
             scaling=scaling,
+            optimizer=optimizer,
             learning_rate=learning_rate,
             weight_decay=weight_decay,
             trials=trials,

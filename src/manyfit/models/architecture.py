@@ -47,6 +47,10 @@ class Architecture(Protocol):
 class Custom:
     """A module of the user's own: ``make(inputs, outputs, rngs, **hyper)``.
 
+    The module is called with a dictionary of features, batch axis first: of a table ``numeric`` ``(B, columns)``
+    float32 and ``category`` ``(B, columns)`` int32, of images ``pixels`` ``(B, H, W, C)`` float32, of arrays of
+    your own what you called them. ``inputs.shapes`` has their shapes.
+
     The entries of ``hyper`` may be searched; real-valued ones reach ``make``
     as traced scalars, so that they must go into variables or layers that take
     them (``manyfit.nn.Dropout``), never into Python control flow.

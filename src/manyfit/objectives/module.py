@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from manyfit.engine.objective import Key, PyTree
+from manyfit.errors import ConfigError
 
 
 class Weights(NamedTuple):
@@ -18,6 +19,19 @@ class Weights(NamedTuple):
 
     params: PyTree
     rest: PyTree
+
+
+def _called(module: Any, inputs: tuple[Any, ...]) -> Any:
+    """What the module gives; a feature that it asks for by a wrong name is said with the names that there are."""
+    try:
+        return module(*inputs)
+    except KeyError as error:
+        features, name = inputs[0], error.args[0] if error.args else None
+        if not isinstance(features, Mapping) or not isinstance(name, str) or name in features:
+            raise
+        shapes = {key: ", ".join(["B", *map(str, leaf.shape[1:])]) for key, leaf in features.items()}
+        there = ", ".join(f"{key!r} ({shape})" for key, shape in shapes.items())
+        raise ConfigError(f"the network reads features[{name!r}]; these data have {there}") from error
 
 
 class Functional:
@@ -52,7 +66,7 @@ class Functional:
         module = self._merge(weights, key if key is not None else jax.random.key(0))
         module.train() if train else module.eval()
         with around(module):
-            outputs = module(*inputs)
+            outputs = _called(module, inputs)
         if not train:
             return outputs, weights.rest
         _, _, _, rest = self._split(module)

@@ -109,6 +109,11 @@ def model_for(task: Task, asked: Mapping[str, Any]) -> Any:
         raise ConfigError(
             f"hidden={list(hidden)} is for 'mlp', 'cnn' and 'cnn-bn'; the widths of {kind!r} go with its name"
         )
+    for option in ("embedding", "scaling"):
+        given = asked.get(option) or "auto"
+        if given != "auto" and (images or (option == "embedding" and kind != "mlp")):
+            use = "'mlp'" if option == "embedding" else "tables"
+            raise ConfigError(f"{option}={given!r} is for {use}, and this is {kind!r}: leave it out")
     dropout = asked.get("dropout")
     if kind not in _SMALL:
         if dropout is None:
@@ -169,7 +174,7 @@ def optimizer_for(asked: Mapping[str, Any], *, search: bool) -> Optimizer:
         schedule=schedule(),
     )
     if asked.get("layer_decay") is not None:
-        optimizer = LayerDecay(optimizer, number_or_range("layer_decay", asked["layer_decay"], None))
+        optimizer = LayerDecay(optimizer, number_or_range("layer_decay", asked["layer_decay"], None, below=1))
     if asked.get("sam") is not None:
         optimizer = SAM(optimizer, rho=number_or_range("sam", asked["sam"], None))
     if asked.get("swa") is not None and asked.get("ema") is not None:

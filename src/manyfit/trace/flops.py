@@ -62,7 +62,7 @@ def _count(program: Any, scopes: str, times: int, found: Counter[int]) -> None:
 
 def _bodies(equation: Any) -> list[Any]:
     """The programs inside an equation that run when it runs: not the rules to differentiate it by."""
-    kept = ("jaxpr", "call_jaxpr", "fun_jaxpr", "body_jaxpr")
+    kept = ("jaxpr", "call_jaxpr", "fun_jaxpr", "body_jaxpr", "call")  # the last: a custom vmap's
     found = [equation.params.get(key) for key in kept]
     programs = [getattr(one, "jaxpr", one) for one in found]
     return [one for one in programs if hasattr(one, "eqns")]
