@@ -3,17 +3,22 @@
 Milliseconds on one core inside a compiled loop, as in training; a star marks the choice of
 ``nn/_convolution.py``. ``limit`` is the arithmetic over a measured large matrix product on one core.
 
-    python benchmarks/convolution.py
+    python benchmarks/convolution.py [--library]
+
+``--library`` lets XLA:CPU hand convolutions to its YNN library, which manyfit prevents on some processors.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import Any
 
 os.environ["MANYFIT_DEVICES"] = "1"
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+if "--library" in sys.argv[1:]:
+    os.environ["XLA_FLAGS"] += " --xla_cpu_experimental_ynn_fusion_type=+individual_convolution"
 
 import measure
 

@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from manyfit import CNNClassifier, MLPClassifier, MLPRegressor, optim
+from manyfit import CNNClassifier, MLPClassifier, MLPRegressor, augment, optim
 from manyfit.errors import ConfigError
 
 # Small enough for a second of training each, large enough for the accuracies that the checks ask for.
@@ -423,5 +423,22 @@ def test_an_optimizer_with_its_own_numbers():
         MLPClassifier((16,), optimizer="adamww").fit(X, y)
     with pytest.raises(ConfigError, match="give a name"):
         MLPClassifier((16,), optimizer=0.1).fit(X, y)
-    with pytest.raises(ConfigError, match="did you mean 'resnet20'"):
-        CNNClassifier(architecture="resnet21").fit(X.reshape(-1, 2, 2), y)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"architecture": "resnet21"}, "did you mean 'resnet20'"),
+        ({"architecture": "mlp"}, "known: "),
+        ({"architecture": 20}, "one of manyfit.models"),
+        ({"augment": "standart"}, "did you mean 'standard'"),
+        ({"augment": augment.Crop()}, "a list of some"),
+        ({"augment": [0.1]}, "a list of some"),
+        ({"views": "flp"}, "did you mean 'flip'"),
+        ({"optimizer": "adamx"}, "did you mean 'adam'"),
+    ],
+)
+def test_what_is_no_network_augmentation_or_optimizer(settings, message):
+    X, y = load_iris(return_X_y=True)
+    with pytest.raises(ConfigError, match=message):
+        CNNClassifier((2,), 2, **settings, folds=2, epochs=1).fit(X.reshape(-1, 2, 2), y)

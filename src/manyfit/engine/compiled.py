@@ -15,7 +15,8 @@ from jax.sharding import Mesh, PartitionSpec
 from manyfit.engine.devices import MEMBER_AXIS, everywhere, memory_available, quickly, spread
 from manyfit.engine.member import FoldTable, Rows
 from manyfit.engine.objective import PyTree
-from manyfit.engine.program import EMPTY, Assignment, Limits, Program, Slots
+from manyfit.engine.program import Program
+from manyfit.engine.slots import EMPTY, Assignment, Limits, Slots
 
 _SPREAD, _WHOLE = PartitionSpec(MEMBER_AXIS), PartitionSpec()
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from manyfit.engine.program import EMPTY, Slots
+from manyfit.engine.slots import EMPTY, Slots
 from manyfit.errors import RunError
 
 

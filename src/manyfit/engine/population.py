@@ -19,7 +19,8 @@ from manyfit.engine.lane import Lane, pack, restack, unpack
 from manyfit.engine.member import Member, Rows, member_keys
 from manyfit.engine.objective import Objective, PyTree
 from manyfit.engine.plan import Plan, plan
-from manyfit.engine.program import RUNNING, STATUS, Assignment, Limits, Shape, program_of
+from manyfit.engine.program import program_of
+from manyfit.engine.slots import RUNNING, STATUS, Assignment, Limits, Shape
 
 CHUNK_SECONDS = 0.4
 """About how long one chunk runs: short enough to show progress, long enough that the host costs nothing."""

@@ -124,6 +124,10 @@ class CNNClassifier(Classifier):
         if self.architecture is None:
             return CNN(channels=tuple(self.channels), hidden=self.hidden, dropout=self.dropout)
         if not isinstance(self.architecture, str):
+            if not hasattr(self.architecture, "build"):
+                raise ConfigError(
+                    f"architecture={self.architecture!r}: give a name, or one of manyfit.models"
+                )
             return self.architecture
         if self.architecture not in IMAGES:
             raise ConfigError(f"architecture={self.architecture!r}: {nearest(self.architecture, IMAGES)}")
@@ -132,7 +136,13 @@ class CNNClassifier(Classifier):
     def _augment_asked(self) -> tuple[Any, ...]:
         if self.augment is None:
             return ()
-        return named(self.augment) if isinstance(self.augment, str) else tuple(self.augment)
+        if isinstance(self.augment, str):
+            return named(self.augment)
+        if not isinstance(self.augment, Sequence) or not all(
+            callable(a) or hasattr(a, "mix") for a in self.augment
+        ):
+            raise ConfigError(f"augment={self.augment!r}: give a name, or a list of some of manyfit.augment")
+        return tuple(self.augment)
 
     def _inputs(self, X: Any) -> dict[str, np.ndarray]:
         shape = _image(X)

@@ -1,10 +1,6 @@
 """Metrics of final predictions, of forecasts and of text, and streams that add up over batches."""
 
-from manyfit.metrics.forecasts import coverage, crps_ensemble, crps_gaussian, pinball
-from manyfit.metrics.predictions import (
-    DEFAULTS,
-    METRICS,
-    Metric,
+from manyfit.metrics.classification import (
     accuracy,
     auroc,
     average_precision,
@@ -17,20 +13,17 @@ from manyfit.metrics.predictions import (
     f_beta,
     iou,
     log_loss,
-    mae,
     mcc,
-    median_absolute_error,
-    metric,
     perplexity,
     precision,
     precision_macro,
-    r2,
     recall,
     recall_macro,
-    rmse,
-    score,
     top_k,
 )
+from manyfit.metrics.forecasts import coverage, crps_ensemble, crps_gaussian, pinball
+from manyfit.metrics.predictions import DEFAULTS, METRICS, Metric, metric, score
+from manyfit.metrics.regression import mae, median_absolute_error, r2, rmse
 from manyfit.metrics.streaming import ClassStream, ValueStream
 from manyfit.metrics.text import bleu
 

@@ -46,7 +46,7 @@ class ClassStream:
         self, target: npt.ArrayLike, output: npt.ArrayLike, weight: npt.ArrayLike | None = None
     ) -> None:
         """Count a batch."""
-        from manyfit.metrics.predictions import _confusion
+        from manyfit.metrics.classification import _confusion
 
         t, p, w = _rows(target, output, weight)
         classes = len(self.table)

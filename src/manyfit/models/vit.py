@@ -13,10 +13,10 @@ from flax import nnx
 from manyfit.errors import ConfigError
 from manyfit.models.architecture import Inputs
 from manyfit.models.images import check_whole, image_of, resolved
-from manyfit.nn.attention import MultiHeadAttention
 from manyfit.nn.dropout import Dropout
 from manyfit.nn.fusion import materialised
 from manyfit.nn.linear import Linear
+from manyfit.nn.multihead import MultiHeadAttention
 from manyfit.nn.normalisation import LayerNorm
 from manyfit.space import Numeric
 

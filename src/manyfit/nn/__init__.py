@@ -3,7 +3,7 @@
 from flax.nnx import Einsum, Embed, LinearGeneral
 
 from manyfit.nn.activations import ACTIVATIONS, activation
-from manyfit.nn.attention import KVCache, MultiHeadAttention, attention
+from manyfit.nn.attention import attention
 from manyfit.nn.blocks import GatedFeedForward, GatedResidual, Residual, SqueezeExcite, glu
 from manyfit.nn.conv import (
     Conv1d,
@@ -18,6 +18,7 @@ from manyfit.nn.conv import (
 from manyfit.nn.dropout import Dropout, HyperParam
 from manyfit.nn.embeddings import CategoryEmbedding, PeriodicEmbedding, PiecewiseLinearEmbedding
 from manyfit.nn.linear import Linear
+from manyfit.nn.multihead import KVCache, MultiHeadAttention
 from manyfit.nn.noise import GaussianNoise, SpatialDropout, StochasticDepth
 from manyfit.nn.normalisation import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from manyfit.nn.pooling import (

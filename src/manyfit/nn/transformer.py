@@ -10,11 +10,11 @@ from flax import nnx
 
 from manyfit.errors import ConfigError
 from manyfit.nn.activations import activation as by_name
-from manyfit.nn.attention import LECUN_NORMAL, KVCache, MultiHeadAttention
 from manyfit.nn.blocks import GatedFeedForward
 from manyfit.nn.dropout import Dropout, HyperParam
 from manyfit.nn.fusion import materialised
 from manyfit.nn.linear import Linear
+from manyfit.nn.multihead import LECUN_NORMAL, KVCache, MultiHeadAttention
 from manyfit.nn.noise import StochasticDepth
 from manyfit.nn.normalisation import LayerNorm, RMSNorm
 
