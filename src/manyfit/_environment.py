@@ -40,8 +40,8 @@ def one_device_a_core() -> None:
 def slow_library_convolutions(features: frozenset[str], jaxlib: tuple[int, ...]) -> bool:
     """Whether XLA:CPU's YNN library would take convolutions over and be slower than XLA's own.
 
-    On x86 without AVX-512 it is, up to 17 times for kernel gradients (``benchmarks/convolution.py``); its matrix
-    products are the faster ones. A jaxlib that does not know the flag would not start: those that do are named.
+    On x86 without AVX-512 it is, four times and more for kernel gradients of wide images (``benchmarks/convolution.py``
+    with and without ``--library``). A jaxlib that does not know the flag would not start: those that do are named.
     """
     return "avx2" in features and "avx512f" not in features and (0, 10, 1) <= jaxlib < (0, 13)
 
