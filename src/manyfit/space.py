@@ -19,7 +19,7 @@ import math
 import re
 import typing
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias, TypeVar
 
@@ -112,6 +112,16 @@ class Choice(Distribution):
     def at(self, unit: float) -> Any:
         return self.options[min(len(self.options) - 1, int(unit * len(self.options)))]
 
+    def place(self, value: Any) -> int:
+        """The place of an option; raises ``ConfigError`` for a value that is none."""
+        for place, option in enumerate(self.options):
+            if option is value:
+                return place
+        for place, option in enumerate(self.options):  # True is not 1
+            if option == value and isinstance(option, bool) == isinstance(value, bool):
+                return place
+        raise ConfigError(f"{value!r} is none of the options {list(self.options)}")
+
     def describe(self) -> dict[str, Any]:
         plain = (str, int, float, bool, type(None))
         return {"kind": "choice", "options": [o if isinstance(o, plain) else repr(o) for o in self.options]}
@@ -151,6 +161,54 @@ def choice(*options: Any) -> Any:
 def collect(tree: Any) -> dict[str, Distribution]:
     """Every distribution in a tree of dataclasses (and mappings), by dotted path."""
     return {path: value for path, value, _ in _fields(tree) if isinstance(value, Distribution)}
+
+
+def labelled(tree: Any) -> dict[str, Distribution]:
+    """Every distribution that may come to be searched, by label.
+
+    The label is the dotted path, but for what lies inside an option of a choice, which is there
+    only where that option is taken: ``model[1].dropout`` for the second option's ``model.dropout``.
+    """
+    found: dict[str, Distribution] = {}
+    for path, kind in collect(tree).items():
+        found[path] = kind
+        for place, option in enumerate(kind.options) if isinstance(kind, Choice) else ():
+            found |= {f"{path}[{place}].{label}": inner for label, inner in labelled(option).items()}
+    return found
+
+
+def settle(tree: Any, pick: Callable[[str, Distribution], Any]) -> dict[str, Any]:
+    """A value for every distribution of the tree and of the options that are picked: dotted path -> value.
+
+    ``pick`` is asked by label (see ``labelled``).
+    """
+    values: dict[str, Any] = {}
+    for path, kind in sorted(collect(tree).items()):
+        values[path] = pick(path, kind)
+        if isinstance(kind, Choice):
+            place = kind.place(values[path])
+            inside = settle(kind.options[place], _below(pick, f"{path}[{place}]."))
+            values |= {f"{path}.{below}": value for below, value in inside.items()}
+    return values
+
+
+def _below(pick: Callable[[str, Distribution], Any], prefix: str) -> Callable[[str, Distribution], Any]:
+    return lambda label, kind: pick(prefix + label, kind)
+
+
+def labels_of(tree: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of ``settle`` by label again."""
+    found: dict[str, Any] = {}
+    for path, kind in collect(tree).items():
+        if path not in values:
+            continue
+        found[path] = values[path]
+        if isinstance(kind, Choice):
+            place = kind.place(values[path])
+            below = {k.removeprefix(f"{path}."): v for k, v in values.items() if k.startswith(f"{path}.")}
+            inside = labels_of(kind.options[place], below)
+            found |= {f"{path}[{place}].{label}": value for label, value in inside.items()}
+    return found
 
 
 def numeric_paths(tree: Any) -> dict[str, float | Distribution]:

@@ -15,12 +15,13 @@ import pytest
 from safetensors.numpy import load_file
 
 SCRIPT = Path(__file__).with_name("killed.py")
-KILLS = 20
+KINDS = {"plain": ([], 20), "search": (["search"], 8)}
+"""A run whose trials are known at the start, and one whose later trials hang on the earlier ones."""
 
 
-def start(folder):
+def start(folder, more):
     return subprocess.Popen(
-        [sys.executable, str(SCRIPT), str(folder)],
+        [sys.executable, str(SCRIPT), str(folder), *more],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -28,18 +29,18 @@ def start(folder):
     )
 
 
-def finish(folder):
-    with start(folder) as process:
+def finish(folder, more):
+    with start(folder, more) as process:
         text, _ = process.communicate(timeout=300)
     assert process.returncode == 0, text
     assert text.strip().endswith("complete"), text
 
 
-def kill_somewhere(folder, rng):
+def kill_somewhere(folder, more, rng):
     """Kill the run a moment after one of its lines: in training, in a checkpoint, or before either."""
     seen = 0
     wanted = rng.choice([0, 1, 1, 2, 2, 3])
-    with start(folder) as process:
+    with start(folder, more) as process:
         for _ in process.stdout:
             seen += 1
             if seen > wanted:
@@ -61,31 +62,28 @@ def content(folder):
     return members, arrays
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole") / "run"
-    finish(folder)
-    return content(folder)
-
-
-def test_twenty_kills_change_nothing(whole, tmp_path):
+@pytest.mark.parametrize("kind", KINDS)
+def test_kills_change_nothing(kind, tmp_path):
+    more, wanted = KINDS[kind]
+    finish(tmp_path / "whole", more)
+    whole = content(tmp_path / "whole")
     rng = random.Random(7)
     folder = tmp_path / "run"
     kills = 0
-    for attempt in range(KILLS * 2):
-        if kills == KILLS:
+    for attempt in range(wanted * 2):
+        if kills == wanted:
             break
-        if kill_somewhere(folder, rng):
+        if kill_somewhere(folder, more, rng):
             kills += 1
         else:  # it ran to its end before the kill: another run
             members, arrays = content(folder)
             assert members == whole[0]
             folder = tmp_path / f"run{attempt}"
     if not (folder / "summary.json").exists():
-        finish(folder)
+        finish(folder, more)
     members, arrays = content(folder)
     assert members == whole[0]
     assert arrays.keys() == whole[1].keys()
     for name, values in arrays.items():
         np.testing.assert_array_equal(values, whole[1][name], err_msg=name)
-    assert kills == KILLS
+    assert kills == wanted

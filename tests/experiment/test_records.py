@@ -31,7 +31,7 @@ def test_a_member_comes_back(tmp_path, saved):
         for i in range(3):
             records.add(i, {"trial": i}, model(i), np.full((4, 2), i, np.float32))
             if saved:
-                records.save(Checkpoint({}, {}), {"bucket": 0}, {})
+                records.save(Checkpoint({}, {}), {"bucket": 0, "rung": 0}, {})
         records.wait()
         for i in range(3):
             found = records.model(i)
@@ -47,7 +47,7 @@ def test_a_damaged_part_is_told_and_its_members_forgotten(tmp_path):
         records = Records(folder)
         for i in range(2):
             records.add(i, {"trial": i}, model(i), None)
-            records.save(Checkpoint({"a": np.ones(2)}, {"seats": []}), {"bucket": 0}, {})
+            records.save(Checkpoint({"a": np.ones(2)}, {"seats": []}), {"bucket": 0, "rung": 0}, {})
         records.wait()
         records.close()
         part = folder.checkpoints / "members-000002.safetensors"

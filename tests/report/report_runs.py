@@ -40,6 +40,8 @@ class Run:
     columns: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     interrupted: bool = False
+    pruned: int = 0
+    search: dict[str, float] | None = None
 
     def __post_init__(self) -> None:
         if self.kind == "regression":
@@ -145,6 +147,8 @@ class Run:
         return {
             "trials": trials,
             "chosen": {"trial": self.chosen, "why": "lowest mean validation loss"},
+            "pruned": [{"trial": 90 + i, "hyper": self.hyper(0), "epochs": 3} for i in range(self.pruned)],
+            "search": self.search,
             "scores": scores,
             "ensemble": {self.metric: 0.8125},
             "timing": {"total": 4.0, "data": 0.5, "compile": 1.0, "train": 2.0},

@@ -128,10 +128,20 @@ class Fit:
 
     trials: Annotated[int | None, _arg("N", "16 where a range is searched in a table, else 1")] = None
     """Settings of the hyper-parameters to try."""
+    search: Literal["sobol", "random", "tpe", "cmaes"] = "sobol"
+    """How settings are chosen: evenly spread, at random, or batch after batch from what the ones before were worth."""
+    prune: Literal["none", "halving", "hyperband", "racing"] = "none"
+    """Give trials up early: all but the best third, in brackets, or those that are significantly worse."""
+    budget: Annotated[str | None, _arg("TIME", "none")] = None
+    """Stop after this long (90, 90s, 30m, 2h) with the trials that are complete; manyfit resume goes on."""
+    warm_start: Annotated[Path | None, _arg("RUN")] = None
+    """Begin the search with the best settings of an earlier run."""
     seeds: Annotated[int | None, _arg("N", "1; 3 for a table of at most 1,000 rows")] = None
     """Networks for each trial and fold."""
     folds: Annotated[int, _arg("N", "5")] = 5
     """Parts of the cross-validation; 1 is a single hold-out."""
+    repeats: Annotated[int, _arg("N", "1")] = 1
+    """How often the rows are shuffled and folded anew."""
     epochs: Annotated[int | None, _arg("N", "tables 100, images 15")] = None
     """The most passes over the training rows."""
     patience: Annotated[int | None, _arg("N", "tables 12, images 5")] = None

@@ -68,7 +68,7 @@ def result(found: Result, test: Mapping[str, float] | None, page: Path) -> None:
             f"{number(trial.score.low)} – {number(trial.score.high)}",
             *[p] * tested,
             *[f"{trial.diverged} of {trial.members}"] * died,
-            *(_short(trial.hyper[name]) for name in found.searched),
+            *(_short(trial.hyper.get(name, "")) for name in found.searched),
             style="bold" if chosen else None,
         )
     console.print(table)
@@ -80,6 +80,19 @@ def result(found: Result, test: Mapping[str, float] | None, page: Path) -> None:
         _print(console, f"→ chosen: trial {found.chosen}, {found.why}.")
         if tested:
             _print(console, "  p: corrected paired test of a trial's folds against the chosen trial's.")
+        if found.search is not None:
+            low, high = number(found.search.low), number(found.search.high)
+            _print(
+                console,
+                f"  The search itself, a trial chosen anew in each fold: {found.metric} "
+                f"{number(found.search.mean)} ({low} – {high}); free of the luck of having been chosen.",
+            )
+        if found.pruned:
+            epochs = sum(m["epochs"] for m in found.members if m["status"] == "pruned")
+            _print(
+                console,
+                f"  {len(found.pruned)} trials were given up early, after {epochs} network epochs in all.",
+            )
         _chosen(console, found, test)
     times = found.timing
     _print(

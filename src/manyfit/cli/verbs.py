@@ -23,7 +23,7 @@ from manyfit.experiment.files import summary_of
 from manyfit.experiment.predictor import Predictor
 from manyfit.experiment.result import Result
 from manyfit.models import named as named_model
-from manyfit.tasks.defaults import augment_for, experiment_for, loss_for, optimizer_for
+from manyfit.tasks.defaults import augment_for, experiment_for, loss_for, optimizer_for, seconds_of
 from manyfit.tasks.source import read_task
 
 
@@ -83,6 +83,7 @@ def _train(options: Fit, out: Path, *, resume: bool) -> int:
     augment_for(options.asked())
     if options.model != "auto":
         named_model(options.model)
+    seconds_of(options.budget)
     task = read_task(options)
     experiment = experiment_for(task, options.asked())
     if options.test is not None and task.encoder is not None:  # refused now rather than after training
@@ -115,7 +116,7 @@ def _finish(result: Result, out: Path, as_json: bool, say: Callable[[str], None]
         show.result(result, scores, page)
     if result.interrupted:
         say(f"stopped; go on with: manyfit resume {out}")
-        return 130
+        return 0 if result.out_of_budget else 130
     return 0
 
 

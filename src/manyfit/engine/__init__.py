@@ -5,9 +5,10 @@ from manyfit.engine.folder import RunFolder
 from manyfit.engine.member import Member, Rows
 from manyfit.engine.objective import BaseObjective, Batch, Fold, Metric, Objective
 from manyfit.engine.population import Hooks, Outcome, Population, Progress
-from manyfit.engine.slots import Shape
+from manyfit.engine.slots import PRUNED, Shape
 
 __all__ = [
+    "PRUNED",
     "BaseObjective",
     "Batch",
     "Checkpoint",

@@ -30,6 +30,7 @@ class Functions(NamedTuple):
     prepare: Any
     transform: Any
     refill: Any
+    place: Any
     chunk: Any
     score: Any
     outputs: Any
@@ -52,6 +53,7 @@ def functions(program: Program, mesh: Mesh) -> Functions:
         prepare=jax.jit(program.prepare, out_shardings=whole, compiler_options=quick),
         transform=jax.jit(program.transform, out_shardings=whole),
         refill=over_devices(program.refill, (_SPREAD, _SPREAD, _WHOLE), _SPREAD, donate=(0,), options=quick),
+        place=over_devices(program.place, (_SPREAD, _SPREAD, _SPREAD), _SPREAD, donate=(0,), options=quick),
         chunk=over_devices(
             program.chunk,
             (_SPREAD, _WHOLE, _WHOLE, _WHOLE, _WHOLE),
@@ -117,6 +119,10 @@ class Compiled:
     def refill(self, slots: Slots, assignment: Assignment) -> Slots:
         """The lane with new members where asked; ``slots`` is used up."""
         return self._timed("refill", slots, self._calls.refill, slots, self._put(assignment), self.table)
+
+    def place(self, slots: Slots, fresh: np.ndarray, rows: Slots) -> Slots:
+        """The lane with members that trained before in the slots of ``fresh``; ``slots`` is used up."""
+        return self._timed("place", slots, self._calls.place, slots, self._put(fresh), self._put(rows))
 
     def chunk(self, slots: Slots, limits: Limits, epochs: int) -> tuple[Slots, dict[str, jax.Array]]:
         """Train a lane; returns at once, the result follows. ``slots`` is used up."""

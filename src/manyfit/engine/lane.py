@@ -54,6 +54,39 @@ def unpack(
     return Lane(jax.tree.unflatten(tree, found), list(seats))
 
 
+def rows_of(slots: Slots) -> Callable[[int], Slots]:
+    """The lane on the host, to take single slots from: copies, keys as plain words."""
+    whole = jax.tree.map(_to_host, slots)
+    return lambda slot: jax.tree.map(lambda leaf: leaf[slot].copy(), whole)
+
+
+def lane_of(rows: Mapping[int, Slots], slots: int, template: Slots) -> Slots:
+    """Host arrays of a lane with each row in its slot; what lies in the others means nothing."""
+    anything = next(iter(rows.values()))
+    each = [rows.get(slot, anything) for slot in range(slots)]
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *each)
+    found: Slots = jax.tree.map(_wrap, stacked, template)
+    return found
+
+
+def pack_rows(rows: Mapping[int, Slots], prefix: str) -> dict[str, np.ndarray]:
+    """Rows of members as arrays named ``prefix`` + place, the members in order along the first axis."""
+    if not rows:
+        return {}
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *rows.values())
+    return {f"{prefix}{i}": leaf for i, leaf in enumerate(jax.tree.leaves(stacked))}
+
+
+def unpack_rows(
+    arrays: Mapping[str, np.ndarray], prefix: str, members: Sequence[int], template: Slots
+) -> dict[int, Slots]:
+    """The rows that ``pack_rows`` packed, by member; raises ``RunError`` where they belong to another objective."""
+    if not members:
+        return {}
+    row = rows_of(unpack(arrays, prefix, members, template).slots)
+    return {member: row(place) for place, member in enumerate(members)}
+
+
 def restack(lanes: Sequence[Lane], slots: int, put: Callable[[Slots], Slots]) -> list[Lane]:
     """The seated members of ``lanes``, in order, in as few lanes of ``slots`` slots as hold them."""
     whole = [jax.tree.map(_to_host, lane.slots) for lane in lanes]
@@ -68,7 +101,7 @@ def restack(lanes: Sequence[Lane], slots: int, put: Callable[[Slots], Slots]) ->
         status = cut.status.copy()
         status[len(here) :] = EMPTY
         people: list[int | None] = [seats[place] for place in here]
-        keyed = jax.tree.map(_rekey, cut._replace(status=status), lanes[0].slots)
+        keyed = jax.tree.map(_wrap, cut._replace(status=status), lanes[0].slots)
         result.append(Lane(put(keyed), people + [None] * (slots - len(here))))
     return result
 
@@ -81,17 +114,16 @@ def _to_host(leaf: Any) -> np.ndarray:
     return np.array(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
 
 
-def _rekey(array: np.ndarray, like: Any) -> Any:
-    return (
-        jax.random.wrap_key_data(jnp.asarray(array), impl=jax.random.key_impl(like))
-        if _is_key(like)
-        else array
-    )
+def _wrap(array: np.ndarray, like: Any) -> Any:
+    """Words as keys where ``like`` (which may be a mere shape) holds keys."""
+    if not _is_key(like):
+        return array
+    return jax.random.wrap_key_data(jnp.asarray(array), impl=str(like.dtype._impl.name))
 
 
 def _from_host(array: np.ndarray, like: Any, slots: int, name: str) -> Any:
     if _is_key(like):
-        return jax.random.wrap_key_data(jnp.asarray(array), impl=str(like.dtype._impl.name))
+        return _wrap(array, like)
     if array.shape != (slots, *like.shape[1:]) or array.dtype != like.dtype:
         raise RunError(
             f"the checkpoint's array {name!r} is {array.dtype} {array.shape} where the experiment has "

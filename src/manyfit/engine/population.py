@@ -15,12 +15,12 @@ import numpy as np
 from manyfit.engine import devices
 from manyfit.engine.checkpoint import Checkpoint
 from manyfit.engine.compiled import Compiled
-from manyfit.engine.lane import Lane, pack, restack, unpack
+from manyfit.engine.lane import Lane, lane_of, pack, pack_rows, restack, rows_of, unpack, unpack_rows
 from manyfit.engine.member import Member, Rows, member_keys
 from manyfit.engine.objective import Objective, PyTree
 from manyfit.engine.plan import Plan, plan
 from manyfit.engine.program import program_of
-from manyfit.engine.slots import RUNNING, STATUS, Assignment, Limits, Shape
+from manyfit.engine.slots import PAUSED, PRUNED, RUNNING, STATUS, Assignment, Limits, Shape, Slots
 
 CHUNK_SECONDS = 0.4
 """About how long one chunk runs: short enough to show progress, long enough that the host costs nothing."""
@@ -40,7 +40,7 @@ class Outcome:
     test: dict[str, float]
     """The objective's own metrics over the test rows of its fold."""
     model: PyTree
-    """The exported model of the best epoch, numpy leaves."""
+    """The exported model of the best epoch, numpy leaves; None where the member was dropped."""
     outputs: np.ndarray | None
     """Its predictions for the test rows of its fold, ``(rows, ...)``."""
 
@@ -99,7 +99,9 @@ class Population:
         self._tested = any(len(f.test) for f in folds)
         self.predict = predict and self._tested
         self._tests = [len(f.test) for f in folds]
-        self._limits = Limits(jnp.int32(epochs), jnp.int32(epochs + 1 if patience is None else patience))
+        self._limits = Limits(
+            jnp.int32(epochs), jnp.int32(epochs + 1 if patience is None else patience), jnp.int32(epochs)
+        )
         names = sorted(self.members[0].hyper)
         for member in self.members:
             if sorted(member.hyper) != names:
@@ -127,6 +129,7 @@ class Population:
         self._longest_chunk = min(longest, epochs)
         self._chunk_epochs = chunk or 0  # 0: not yet planned
         self._queue: deque[int] = deque()
+        self._waiting: dict[int, Slots] = {}  # members that trained and sit nowhere, as rows on the host
         self._lanes: list[Lane] = []
         self._epochs_of = np.zeros(len(self.members), np.int32)
         self._done = 0
@@ -144,19 +147,30 @@ class Population:
         *,
         resume: Checkpoint | None = None,
         done: Collection[int] = (),
+        until: int | None = None,
     ) -> bool:
         """Train every member; true when all are done, false when ``hooks.stop`` ended it.
 
         ``resume`` goes on from a state that ``hooks.save`` received; ``done``
         names the members (by place) that ended before and are left alone.
+        With ``until`` members pause after so many epochs, unless they end before;
+        the next call goes on with those that were not ``drop``-ped meanwhile.
         """
         hooks = hooks or Hooks()
-        self._done = len(done)
-        self._queue = deque(i for i in range(len(self.members)) if i not in done)
-        if resume is not None:
-            self._restore(resume)
+        self._limits = self._limits._replace(until=jnp.int32(until or self.epochs))
+        if not self._lanes:
+            self._done = len(done)
+            self._queue = deque(i for i in range(len(self.members)) if i not in done)
+            if resume is not None:
+                self._restore(resume)
+            else:
+                self._lanes = [self._open_lane() for _ in range(self.plan.lanes)]
         else:
-            self._lanes = [self._open_lane() for _ in range(self.plan.lanes)]
+            self._queue = deque(sorted(self._waiting))
+            for lane in self._lanes:
+                self._fill(lane)
+            while self._queue and len(self._lanes) < self.plan.lanes:
+                self._lanes.append(self._open_lane())
         under_way: deque[Lane] = deque()
         while True:
             stopping = hooks.stop()
@@ -178,6 +192,29 @@ class Population:
             hooks.progress(Progress(len(self.members), self._done, self._seated, int(self._epochs_of.sum())))
 
     @property
+    def paused(self) -> list[int]:
+        """The members, by place, that wait for the next call of ``run``."""
+        return sorted(self._waiting)
+
+    def drop(self, members: Collection[int], hooks: Hooks) -> None:
+        """End paused members as they are: nothing more is computed of them."""
+        for member in sorted(members):
+            row = self._waiting.pop(member)
+            self._done += 1
+            hooks.finish(
+                Outcome(
+                    index=member,
+                    status=PRUNED,
+                    epochs=int(row.epoch),
+                    best_epoch=int(row.best_epoch),
+                    best_value=float(row.best_value),
+                    test={},
+                    model=None,
+                    outputs=None,
+                )
+            )
+
+    @property
     def _seated(self) -> int:
         return sum(lane.seated for lane in self._lanes)
 
@@ -193,11 +230,20 @@ class Population:
     def _fill(self, lane: Lane) -> None:
         """Seat the next members of the queue where nobody sits."""
         fresh: list[int | None] = [None] * len(lane.seats)
+        again: dict[int, Slots] = {}
         for slot, seat in enumerate(lane.seats):
             if seat is None and self._queue:
-                lane.seats[slot] = fresh[slot] = self._queue.popleft()
+                member = lane.seats[slot] = self._queue.popleft()
+                if member in self._waiting:
+                    again[slot] = self._waiting.pop(member)
+                else:
+                    fresh[slot] = member
         if any(seat is not None for seat in fresh):
             lane.slots = self._compiled.refill(lane.slots, self._assign(fresh))
+        if again:
+            here = np.array([slot in again for slot in range(len(lane.seats))])
+            rows = lane_of(again, len(lane.seats), self._template)
+            lane.slots = self._compiled.place(lane.slots, here, rows)
 
     def _assign(self, seats: Sequence[int | None]) -> Assignment:
         index = np.array([0 if s is None else s for s in seats])
@@ -221,22 +267,41 @@ class Population:
             seconds = time.perf_counter() - waiting
             self._chunk_epochs = int(np.clip(CHUNK_SECONDS / max(seconds, 1e-6), 1, self._longest_chunk))
         status, epoch = np.array(lane.slots.status), np.array(lane.slots.epoch)
-        best_epoch, best_value = np.array(lane.slots.best_epoch), np.array(lane.slots.best_value)
-        ended = []
+        ended, paused = [], []
         for slot, member in enumerate(lane.seats):
             if member is None:
                 continue
             self._record(member, int(epoch[slot]), {n: v[:, slot] for n, v in history.items()})
-            if status[slot] != RUNNING:
+            if status[slot] == PAUSED:
+                paused.append(slot)
+            elif status[slot] != RUNNING:
                 ended.append(slot)
-        if not ended:
-            return
+        if paused:
+            self._pause(lane, paused)
+        if ended:
+            self._end(lane, ended, hooks)
+        if paused or ended:
+            self._fill(lane)
+
+    def _pause(self, lane: Lane, slots: Sequence[int]) -> None:
+        """Take members from their slots until the host has decided."""
+        row = rows_of(lane.slots)
+        for slot in slots:
+            member = lane.seats[slot]
+            assert member is not None
+            self._waiting[member] = row(slot)
+            lane.seats[slot] = None
+
+    def _end(self, lane: Lane, slots: Sequence[int], hooks: Hooks) -> None:
+        """Hand over members that ended, and free their slots."""
+        status, epoch = np.array(lane.slots.status), np.array(lane.slots.epoch)
+        best_epoch, best_value = np.array(lane.slots.best_epoch), np.array(lane.slots.best_value)
         models = jax.device_get(lane.slots.best)
         outputs = np.array(self._compiled.outputs(lane.slots)) if self.predict else None
         scores = {}
         if self._tested:
             scores = {n: np.array(m.value) for n, m in self._compiled.score(lane.slots).items()}
-        for slot in ended:
+        for slot in slots:
             member = lane.seats[slot]
             assert member is not None
             hooks.finish(
@@ -253,7 +318,6 @@ class Population:
             )
             self._done += 1
             lane.seats[slot] = None
-        self._fill(lane)
 
     def _record(self, member: int, epoch: int, columns: dict[str, np.ndarray]) -> None:
         before = self._epochs_of[member]
@@ -282,7 +346,9 @@ class Population:
         arrays = {f"history/{name}": values.copy() for name, values in self.history.items()}
         for i, lane in enumerate(self._lanes):
             arrays |= pack(lane, f"lane{i}/")
+        arrays |= pack_rows(self._waiting, "waiting/")
         meta = {
+            "waiting": list(self._waiting),
             "seats": [list(lane.seats) for lane in self._lanes],
             "queue": list(self._queue),
             "epochs": self._epochs_of.tolist(),
@@ -298,7 +364,9 @@ class Population:
             if name.startswith("history/")
         }
         lanes = [unpack(arrays, f"lane{i}/", seats, self._template) for i, seats in enumerate(meta["seats"])]
-        known = {*meta["queue"], *(seat for seats in meta["seats"] for seat in seats)}
+        waiting = meta.get("waiting", [])
+        self._waiting = unpack_rows(arrays, "waiting/", waiting, self._template)
+        known = {*meta["queue"], *waiting, *(seat for seats in meta["seats"] for seat in seats)}
         # a member that is neither done nor known here lost what was kept of it: it trains again, last
         lost = [i for i in self._queue if i not in known]
         self._queue = deque([*meta["queue"], *lost])

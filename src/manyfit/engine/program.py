@@ -22,7 +22,17 @@ from manyfit.engine.footprint import bytes_written
 from manyfit.engine.member import FoldTable, fold_weight
 from manyfit.engine.objective import Array, Batch, Fold, Metric, Objective, PyTree
 from manyfit.engine.plan import abreast
-from manyfit.engine.slots import DIVERGED, FINISHED, RUNNING, STOPPED, Assignment, Limits, Shape, Slots
+from manyfit.engine.slots import (
+    DIVERGED,
+    FINISHED,
+    PAUSED,
+    RUNNING,
+    STOPPED,
+    Assignment,
+    Limits,
+    Shape,
+    Slots,
+)
 
 _INIT, _SHUFFLE, _STEP = range(3)  # streams of a member's key
 
@@ -51,6 +61,11 @@ class Program:
         """The slots, with new members where ``assignment.fresh``."""
         started = self.fresh(assignment, table)
         return jax.vmap(_select)(assignment.fresh, started, slots)
+
+    def place(self, slots: Slots, fresh: Array, rows: Slots) -> Slots:
+        """The slots, with ``rows`` of members that trained before where ``fresh``; they go on from there."""
+        going = rows._replace(status=jnp.full_like(rows.status, RUNNING))
+        return jax.vmap(_select)(fresh, going, slots)
 
     def fresh(self, assignment: Assignment, table: FoldTable) -> Slots:
         """Every slot at its start."""
@@ -144,8 +159,8 @@ class Program:
         now = slots.epoch + 1
         best_epoch = jnp.where(better, now, slots.best_epoch)
         status = jnp.select(
-            [~healthy, now >= limits.epochs, now - best_epoch >= limits.patience],
-            [DIVERGED, FINISHED, STOPPED],
+            [~healthy, now >= limits.epochs, now - best_epoch >= limits.patience, now >= limits.until],
+            [DIVERGED, FINISHED, STOPPED, PAUSED],
             RUNNING,
         )
         slots = slots._replace(

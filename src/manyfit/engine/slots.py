@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 from manyfit.engine.objective import Array, PyTree
 
-RUNNING, FINISHED, STOPPED, DIVERGED, EMPTY = range(5)
-STATUS = ("running", "finished", "stopped", "diverged", "empty")
+RUNNING, FINISHED, STOPPED, DIVERGED, EMPTY, PAUSED = range(6)
+STATUS = ("running", "finished", "stopped", "diverged", "empty", "paused")
+PRUNED = "pruned"
+"""What becomes of a paused member that the host does not let go on."""
 
 
 class Slots(NamedTuple):
@@ -40,6 +42,8 @@ class Limits(NamedTuple):
 
     epochs: Array
     patience: Array
+    until: Array
+    """A member that has trained so many epochs, and has not ended, waits for the host to decide."""
 
 
 @dataclass(frozen=True)

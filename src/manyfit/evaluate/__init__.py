@@ -17,6 +17,7 @@ from manyfit.evaluate.intervals import (
     resampled_interval,
     row_interval,
 )
+from manyfit.evaluate.selection import chosen_fold_by_fold, others_of
 from manyfit.evaluate.significance import (
     Discordance,
     Posterior,
@@ -26,6 +27,7 @@ from manyfit.evaluate.significance import (
     friedman,
     mcnemar,
 )
+from manyfit.evaluate.spread import Spread, variance_components
 
 __all__ = [
     "Comparison",
@@ -35,8 +37,10 @@ __all__ = [
     "Posterior",
     "Ranking",
     "Split",
+    "Spread",
     "Temperature",
     "bca_interval",
+    "chosen_fold_by_fold",
     "conformal_interval",
     "conformal_quantile",
     "conformal_sets",
@@ -47,8 +51,10 @@ __all__ = [
     "hierarchical_interval",
     "holm",
     "mcnemar",
+    "others_of",
     "paired_test",
     "plan",
     "resampled_interval",
     "row_interval",
+    "variance_components",
 ]

@@ -41,6 +41,9 @@ SETTINGS = (
     "seed",
     "steps_per_epoch",
     "gap",
+    "search",
+    "batch",
+    "prune",
 )
 
 
@@ -54,6 +57,8 @@ def request_of(experiment: Experiment, prepared: Prepared, name: str) -> dict[st
     task = prepared.task
     settings = {key: describe(getattr(experiment, key)) for key in SETTINGS}
     settings["folds"] = len(prepared.splits) // experiment.repeats
+    if experiment.first_trials:
+        settings["first_trials"] = describe(experiment.first_trials)
     if experiment.given_trials is not None:
         settings["given_trials"] = describe(experiment.given_trials)
     return {
@@ -121,6 +126,16 @@ def summary_of(result: Result) -> dict[str, Any]:
             for t in result.trials
         ],
         "chosen": {"trial": result.chosen, "why": result.why},
+        "pruned": [
+            {
+                "trial": t.trial,
+                "hyper": dict(t.hyper),
+                "epochs": t.epochs,
+                "validation": {"loss": t.validation},
+            }
+            for t in result.pruned
+        ],
+        "search": None if result.search is None else _interval(result.search),
         "metric": result.metric,
         "scores": {name: _interval(score) for name, score in result.scores.items()},
         "ensemble": dict(result.ensemble),

@@ -11,9 +11,11 @@ import numpy as np
 from manyfit import metrics
 from manyfit.errors import ConfigError
 from manyfit.evaluate import Split, plan
-from manyfit.experiment.trials import Bucket, Trial, buckets_of, trials_of
+from manyfit.experiment.search import Search
+from manyfit.experiment.trials import Trial
 from manyfit.tasks import task_of
 from manyfit.tasks.task import Task
+from manyfit.tune import named_pruner
 
 if TYPE_CHECKING:
     from manyfit.experiment.experiment import Experiment
@@ -26,8 +28,9 @@ class Prepared:
     task: Task
     objective: Any
     splits: list[Split]
+    search: Search
     trials: list[Trial]
-    buckets: list[Bucket]
+    """Those of the first batch, later of all batches so far."""
     metric: str
     direction: str
 
@@ -46,25 +49,34 @@ def prepare(experiment: Experiment) -> Prepared:
         raise ConfigError(f"validation={experiment.validation}: give a share of the training rows in [0, 1)")
     task = task_of(experiment.data)
     splits = _splits(experiment, task)
-    trials = trials_of(
+
+    def bind(trial: Trial) -> Trial:
+        if not hasattr(trial.objective, "bind"):
+            return trial
+        return dataclasses.replace(trial, objective=trial.objective.bind(task.data, task.cardinalities))
+
+    pruner = named_pruner(experiment.prune) if isinstance(experiment.prune, str) else experiment.prune
+    if pruner is not None and experiment.validation == 0 and task.rows:
+        raise ConfigError("pruning compares losses on validation rows, and validation=0 holds none out")
+    search = Search(
         _settled(experiment.objective, task),
         experiment.batch_size,
         experiment.trials,
         experiment.seed,
+        method=experiment.search,
+        batch=experiment.batch,
+        pruner=pruner,
+        first=experiment.first_trials,
         given=experiment.given_trials,
+        bind=bind,
     )
-    trials = [
-        dataclasses.replace(t, objective=t.objective.bind(task.data, task.cardinalities))
-        if hasattr(t.objective, "bind")
-        else t
-        for t in trials
-    ]
+    trials = search.next([])
     if task.kind == "own":
         metric, direction = experiment.metric or trials[0].objective.monitor, "minimize"
     else:
         found = metrics.metric(experiment.metric or task.metric or metrics.DEFAULTS[task.kind][0], task.kind)
         metric, direction = found.name, found.direction
-    return Prepared(task, trials[0].objective, splits, trials, buckets_of(trials), metric, direction)
+    return Prepared(task, trials[0].objective, splits, search, trials, metric, direction)
 
 
 def _settled(objective: Any, task: Task) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,13 @@ class Records:
             arrays["outputs"] = outputs
         self.rows[index] = row
         self._arrays[index] = arrays
+
+    def forget(self, indices: Iterable[int]) -> None:
+        """Let go of models that will not be asked for; what lies in a file stays there."""
+        for index in indices:
+            if index in self._arrays:
+                arrays = self._arrays[index]
+                self._arrays[index] = {k: v for k, v in arrays.items() if not k.startswith("model/")}
 
     def model(self, index: int) -> dict[str, np.ndarray]:
         """A member's model: arrays by name."""
@@ -114,7 +122,7 @@ class Records:
         self.rows = rows
         histories = {k.removeprefix("done/"): v for k, v in found.arrays.items() if k.startswith("done/")}
         arrays = {k: v for k, v in found.arrays.items() if not k.startswith("done/")}
-        meta = {**found.meta["engine"], "bucket": found.meta["bucket"]}
+        meta = {**found.meta["engine"], **{k: found.meta[k] for k in ("bucket", "rung")}}
         return Checkpoint(arrays, meta), histories, warnings
 
     def kept(self, members: int) -> str:

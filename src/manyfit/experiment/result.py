@@ -32,6 +32,17 @@ class TrialScore:
 
 
 @dataclass(frozen=True)
+class PrunedTrial:
+    """A trial that was given up early: it has no score."""
+
+    trial: int
+    hyper: Mapping[str, Any]
+    epochs: int
+    validation: float
+    """Mean of the lowest monitored loss on the validation rows until then; infinite where a member diverged."""
+
+
+@dataclass(frozen=True)
 class Result:
     """The outcome of a run."""
 
@@ -44,6 +55,11 @@ class Result:
     why: str
     scores: Mapping[str, Interval]
     """Every metric of the chosen trial."""
+    search: Interval | None
+    """The score of the search itself, free of the winner's curse: in each fold the trial that this fold's
+    validation rows alone would choose (``manyfit.evaluate.chosen_fold_by_fold``). None for a single trial or fold."""
+    pruned: Sequence[PrunedTrial]
+    """Trials that were given up early, in the order of the search."""
     ensemble: Mapping[str, float]
     """The metrics of the out-of-fold predictions averaged over seeds."""
     members: Sequence[Mapping[str, Any]]
@@ -52,10 +68,13 @@ class Result:
     """Metric -> ``(members, epochs)``, rows as in ``members``."""
     timing: Mapping[str, float]
     interrupted: bool
+    """Whether it can be resumed."""
     predictor: Predictor | None
     predictions: Mapping[str, np.ndarray] | None
     folder: Path | None = None
     warnings: Sequence[str] = ()
+    out_of_budget: bool = False
+    """Whether it was the budget that ended it."""
 
     @property
     def best(self) -> Predictor:
@@ -75,7 +94,7 @@ class Result:
     @cached_property
     def searched(self) -> list[str]:
         """The names of the hyper-parameters that differ between trials."""
-        return list(self.trials[0].hyper) if self.trials else []
+        return list(dict.fromkeys(name for trial in self.trials for name in trial.hyper))
 
     def table(self, most: int = 12) -> str:
         """The leaderboard as text: trial, score with its 95 % interval, p-value against the chosen one."""
@@ -89,7 +108,7 @@ class Result:
                     number(s.mean),
                     f"{number(s.low)} to {number(s.high)}",
                     "" if trial.p_value is None else f"{trial.p_value:.3f}",
-                    *(number(trial.hyper[name]) for name in self.searched),
+                    *(number(trial.hyper.get(name, "")) for name in self.searched),
                 ]
             )
         widths = [max(len(row[i]) for row in lines) for i in range(len(lines[0]))]
@@ -99,7 +118,10 @@ class Result:
         return text
 
     def __str__(self) -> str:
-        return f"{self.table()}\n* chosen: {self.why}"
+        text = f"{self.table()}\n* chosen: {self.why}"
+        if self.search is not None:
+            text += f"\nthe search itself, chosen anew in each fold: {self.metric} {self.search}"
+        return text
 
 
 def short_name(path: str) -> str:

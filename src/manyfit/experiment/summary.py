@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from manyfit import metrics
-from manyfit.engine import Member, Outcome
-from manyfit.evaluate import Interval, paired_test, resampled_interval
+from manyfit.engine import PRUNED, Member, Outcome
+from manyfit.evaluate import Interval, chosen_fold_by_fold, others_of, paired_test, resampled_interval
 from manyfit.experiment.predictor import Predictor, spec_of, template_of
 from manyfit.experiment.preparation import Prepared
 from manyfit.experiment.records import Records, from_named
-from manyfit.experiment.result import Result, TrialScore
+from manyfit.experiment.result import PrunedTrial, Result, TrialScore
+from manyfit.experiment.trials import Trial, buckets_of
 
 
-def score_member(prepared: Prepared, member: Member, outcome: Outcome) -> dict[str, Any]:
+def score_member(prepared: Prepared, trial: Trial, member: Member, outcome: Outcome) -> dict[str, Any]:
     """The member's row of ``members.jsonl``."""
     split = prepared.splits[member.fold]
     if outcome.outputs is not None and prepared.task.kind != "own":
@@ -30,11 +31,13 @@ def score_member(prepared: Prepared, member: Member, outcome: Outcome) -> dict[s
             )
     else:
         test = outcome.test or {prepared.metric: outcome.best_value}
+    if outcome.status == PRUNED:  # it never saw its test rows
+        test = {}
     return {
         "trial": member.trial,
         "seed": member.seed,
         "fold": member.fold,
-        "hyper": next(t.values for t in prepared.trials if t.index == member.trial),
+        "hyper": trial.shown,
         "status": outcome.status,
         "epochs": outcome.epochs,
         "best_epoch": outcome.best_epoch,
@@ -62,7 +65,8 @@ def summarise(
     places: dict[int, list[int]] = {}
     for index, member in enumerate(members):
         places.setdefault(member.trial, []).append(index)
-    complete = {t: found for t, found in places.items() if all(i in rows for i in found)}
+    ended = {t: found for t, found in places.items() if all(i in rows for i in found)}
+    complete = {t: f for t, f in ended.items() if all(rows[i]["status"] != PRUNED for i in f)}
     chosen, why = _choose(prepared, complete, rows)
 
     def table(trial: int, metric: str) -> np.ndarray:
@@ -76,7 +80,7 @@ def summarise(
         return values
 
     def interval(trial: int, metric: str) -> Interval:
-        found = resampled_interval(table(trial, metric), **_sizes(prepared))
+        found = resampled_interval(table(trial, metric), **sizes_of(prepared))
         return found.within(*metrics.METRICS[metric].bounds) if metric in metrics.METRICS else found
 
     sizes = _parameters(prepared)
@@ -88,12 +92,12 @@ def summarise(
         p = None
         if chosen is not None and trial.index != chosen and folds > 1:
             p = paired_test(
-                table(chosen, prepared.metric), table(trial.index, prepared.metric), **_sizes(prepared)
+                table(chosen, prepared.metric), table(trial.index, prepared.metric), **sizes_of(prepared)
             )[1]
         scores.append(
             TrialScore(
                 trial=trial.index,
-                hyper=trial.values,
+                hyper=trial.shown,
                 members=len(here),
                 diverged=sum(rows[i]["status"] == "diverged" for i in here),
                 parameters=sizes[trial.index],
@@ -104,6 +108,20 @@ def summarise(
         )
     sign = -1.0 if prepared.direction == "maximize" else 1.0
     scores.sort(key=lambda s: (not np.isfinite(s.score.mean), sign * s.score.mean))
+
+    pruned = [
+        PrunedTrial(
+            trial=trial.index,
+            hyper=trial.shown,
+            epochs=max(rows[i]["epochs"] for i in ended[trial.index]),
+            validation=_validation(rows, ended[trial.index]),
+        )
+        for trial in prepared.trials
+        if trial.index in ended and trial.index not in complete
+    ]
+    search = None
+    if chosen is not None and len(complete) > 1 and folds > 1:
+        search = _search_score(prepared, complete, rows, lambda trial: table(trial, prepared.metric))
 
     predictor = predictions = None
     ensemble: dict[str, float] = {}
@@ -120,8 +138,10 @@ def summarise(
         metric=prepared.metric,
         direction=prepared.direction,
         trials=scores,
+        pruned=pruned,
         chosen=chosen,
         why=why,
+        search=search,
         scores={name: interval(chosen, name) for name in names} if chosen is not None else {},
         ensemble=ensemble,
         members=[rows[i] for i in sorted(rows)],
@@ -138,7 +158,7 @@ def summarise(
 def _parameters(prepared: Prepared) -> dict[int, int]:
     """Trained values of one member by trial, 0 where the objective does not say: counted once a bucket."""
     sizes: dict[int, int] = {}
-    for bucket in prepared.buckets:
+    for bucket in buckets_of(prepared.trials):
         count = getattr(bucket.trials[0].objective, "parameters", lambda: 0)()
         sizes |= {trial.index: count for trial in bucket.trials}
     return sizes
@@ -154,25 +174,53 @@ def _choose(
     if not alive:
         return None, "every member diverged: lower the learning rate, or look at the data's scale"
     count = f"of {len(complete)} trials" if len(complete) > 1 else "of the only trial"
-    if any(len(s.validation) for s in prepared.splits) or prepared.task.rows == 0:
-        best = min(alive, key=lambda t: _validation(rows, alive[t]))
-        if len(complete) == 1:
-            return best, "it is the only trial"
-        return best, f"lowest mean validation loss {count}; its test rows had no say in the choice"
+    best = min(alive, key=lambda t: criterion(prepared, rows, alive[t]))
     if len(complete) == 1:
-        return next(iter(alive)), "it is the only trial"
-    sign = -1.0 if prepared.direction == "maximize" else 1.0
-
-    def mean(trial: int) -> float:
-        values = [rows[i]["test"].get(prepared.metric, np.nan) for i in alive[trial]]
-        found = float(np.mean([np.nan if v is None else v for v in values]))
-        return sign * found if np.isfinite(found) else np.inf
-
-    best = min(alive, key=mean)
+        return best, "it is the only trial"
+    if _validated(prepared):
+        return best, f"lowest mean validation loss {count}; its test rows had no say in the choice"
     return best, (
         f"best mean test {prepared.metric} {count}; with no validation part it was chosen by the rows that score it, "
         "so its score flatters it"
     )
+
+
+def criterion(prepared: Prepared, rows: Mapping[int, Mapping[str, Any]], members: Sequence[int]) -> float:
+    """What trials are chosen by, the lower the better: the mean validation loss, or without validation rows
+    the mean test score; infinite where a network diverged."""
+    if _validated(prepared):
+        return _validation(rows, members)
+    values = [rows[i]["test"].get(prepared.metric) for i in members]
+    found = float(np.mean([np.nan if v is None else v for v in values]))
+    sign = -1.0 if prepared.direction == "maximize" else 1.0
+    return sign * found if np.isfinite(found) else np.inf
+
+
+def _validated(prepared: Prepared) -> bool:
+    """Whether there is a loss to choose by that test rows have no part in."""
+    return any(len(s.validation) for s in prepared.splits) or prepared.task.rows == 0
+
+
+def _search_score(
+    prepared: Prepared,
+    complete: Mapping[int, list[int]],
+    rows: Mapping[int, Mapping[str, Any]],
+    table: Callable[[int], np.ndarray],
+) -> Interval | None:
+    """The score of the search itself: in each fold the trial that this fold alone would have chosen."""
+    scores = np.stack([table(trial) for trial in complete])
+    if _validated(prepared):
+        losses = np.zeros((len(complete), scores.shape[2]))
+        for place, members in enumerate(complete.values()):
+            for i in members:
+                row = rows[i]
+                loss = np.inf if row["status"] == "diverged" else row["validation"]["loss"]
+                losses[place, row["fold"]] += loss / scores.shape[1]
+    else:
+        losses = others_of(scores) * (-1.0 if prepared.direction == "maximize" else 1.0)
+    found = resampled_interval(chosen_fold_by_fold(losses, scores), **sizes_of(prepared))
+    known = metrics.METRICS.get(prepared.metric)
+    return found.within(*known.bounds) if known else found
 
 
 def _validation(rows: Mapping[int, Mapping[str, Any]], members: Sequence[int]) -> float:
@@ -180,7 +228,8 @@ def _validation(rows: Mapping[int, Mapping[str, Any]], members: Sequence[int]) -
     return float(np.mean(values))
 
 
-def _sizes(prepared: Prepared) -> dict[str, float]:
+def sizes_of(prepared: Prepared) -> dict[str, float]:
+    """Training rows (validation included) and test rows of a fold, on average."""
     train = float(np.mean([len(s.train) + len(s.validation) for s in prepared.splits]))
     test = float(np.mean([len(s.test) for s in prepared.splits]))
     return {"n_train": max(train, 1.0), "n_test": max(test, 1.0)}

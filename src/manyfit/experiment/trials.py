@@ -9,8 +9,7 @@ from typing import Any
 
 from manyfit.engine import Member
 from manyfit.errors import ConfigError
-from manyfit.space import Distribution, collect, numeric_paths, resolve
-from manyfit.tune import draw
+from manyfit.space import Distribution, labelled, numeric_paths, resolve
 
 BATCH_SIZE = "batch_size"
 
@@ -28,6 +27,11 @@ class Trial:
     objective: Any
     hyper: dict[str, float]
     batch_size: int
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The searched values as plain ones, for people and for JSON."""
+        return {path: _plain(value) for path, value in self.values.items()}
 
 
 @dataclass(frozen=True)
@@ -49,39 +53,11 @@ class Bucket:
 
 
 def space_of(objective: Any, batch_size: int | Distribution) -> dict[str, Distribution]:
-    """What is searched, by dotted path."""
-    space = collect(objective)
+    """What is searched, by label (``manyfit.space.labelled``)."""
+    space = labelled(objective)
     if isinstance(batch_size, Distribution):
         space[BATCH_SIZE] = batch_size
     return space
-
-
-def trials_of(
-    objective: Any,
-    batch_size: int | Distribution,
-    count: int,
-    seed: int,
-    *,
-    given: Sequence[Mapping[str, Any]] | None = None,
-) -> list[Trial]:
-    """The trials: ``count`` drawn from the space, or those ``given``.
-
-    Raises ``ConfigError`` where values cannot be put in place.
-    """
-    space = space_of(objective, batch_size)
-    draws: Sequence[Mapping[str, Any]]
-    if given is not None:
-        draws = given
-    elif space:
-        draws = draw(space, count, seed)
-    else:
-        if count > 1:
-            raise ConfigError(
-                f"{count} trials were asked for, but no hyper-parameter is open: put a distribution "
-                "(uniform, loguniform, choice …; --learning-rate LOW:HIGH) where a value stands, or ask for 1 trial"
-            )
-        draws = [{}]
-    return [_trial(i, objective, batch_size, dict(values)) for i, values in enumerate(draws)]
 
 
 def buckets_of(trials: Sequence[Trial]) -> list[Bucket]:
@@ -95,7 +71,9 @@ def buckets_of(trials: Sequence[Trial]) -> list[Bucket]:
     return [Bucket(some[0].objective, some[0].batch_size, tuple(some)) for some in found.values()]
 
 
-def _trial(index: int, objective: Any, batch_size: Any, values: dict[str, Any]) -> Trial:
+def trial_of(index: int, objective: Any, batch_size: Any, values: Mapping[str, Any]) -> Trial:
+    """The trial with these values; raises ``ConfigError`` where they cannot be put in place."""
+    values = dict(values)
     here = {k: v for k, v in values.items() if k != BATCH_SIZE}
     # a choice between nodes opens paths below it: set the shorter paths first
     settled = resolve(objective, dict(sorted(here.items(), key=lambda item: item[0].count("."))))
@@ -110,3 +88,10 @@ def _trial(index: int, objective: Any, batch_size: Any, values: dict[str, Any]) 
         if value != 0 or path in values:
             hyper[path] = float(value)
     return Trial(index, values, settled, hyper, size)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    plain = value is None or isinstance(value, (bool, int, float, str))
+    return value if plain else repr(value)

@@ -50,6 +50,8 @@ class Board:
     """Hyper-parameters that are not shown."""
     tested: bool
     """Whether there are p-values."""
+    pruned: int
+    """Trials that were given up early and have no score."""
 
 
 def board(run: RunFiles, found: Findings) -> Board:
@@ -69,6 +71,7 @@ def board(run: RunFiles, found: Findings) -> Board:
         names=[(name, short[name]) for name in names],
         more=len(found.trials) - len(rows),
         left_out=len(found.searched) - len(names),
+        pruned=found.pruned,
         tested=any(math.isfinite(trial.p_value) for trial in found.trials),
     )
 

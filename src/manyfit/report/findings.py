@@ -53,6 +53,10 @@ class Findings:
     why: str
     searched: Sequence[str]
     """Hyper-parameters that differ between trials."""
+    search: Score | None
+    """The score of the search itself, a trial chosen anew in each fold."""
+    pruned: int
+    """Trials that were given up early."""
     settled: bool
     """Whether the numbers are those of the summary rather than of the members so far."""
 
@@ -74,7 +78,17 @@ def findings(run: RunFiles) -> Findings:
     names = dict.fromkeys(name for t in trials for name in t.hyper)
     space = run.part("space")
     differ = [n for n in names if n in space or len({str(t.hyper.get(n)) for t in trials}) > 1]
-    return Findings(trials, chosen, str(choice.get("why") or ""), differ, settled)
+    search = nested(run.summary, "search")
+    given_up = (run.summary or {}).get("pruned")
+    return Findings(
+        trials,
+        chosen,
+        str(choice.get("why") or ""),
+        differ,
+        search=Score.of(search) if search else None,
+        pruned=len(given_up) if isinstance(given_up, list) else 0,
+        settled=settled,
+    )
 
 
 def score_of(row: Mapping[str, Any], metric: str) -> float:

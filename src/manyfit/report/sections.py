@@ -113,8 +113,18 @@ def chosen(run: RunFiles, found: Findings) -> dict[str, Any] | None:
         "trial": trial.trial,
         "why": found.why,
         "best": trial is found.trials[0],
+        "search": _search(run, found),
         "hyper": [(capital(short_name(k)), k, number(v, 4)) for k, v in trial.hyper.items()],
     }
+
+
+def _search(run: RunFiles, found: Findings) -> str:
+    """The score of the search itself, as text; empty where there is none."""
+    s = found.search
+    if s is None or not math.isfinite(s.mean):
+        return ""
+    mean, low, high = interval(s.mean, s.low, s.high, run.metric)
+    return f"{mean} ({low} to {high})" if math.isfinite(s.low) else str(mean)
 
 
 def scores(run: RunFiles) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+from manyfit.errors import DataError
+from manyfit.evaluate import variance_components
 from manyfit.report.files import RunFiles
-from manyfit.report.findings import Findings, Score, member_scores
+from manyfit.report.findings import Findings, Score, member_scores, score_table, sizes_of, whole
 from manyfit.report.numbers import PERCENT, interval, metric_name
 from manyfit.report.svg import Chart, Figure, Scale, c, scale
 
@@ -45,9 +47,35 @@ def spread(run: RunFiles, found: Findings) -> Chart | None:
         "Where the spread comes from",
         figure.render(),
         "Each dot is one network, scored on rows it never saw: dots far apart within a fold are the luck of the "
-        "seed, folds far apart are the luck of the split.",
+        f"seed, folds far apart are the luck of the split. {_what_helps(run, found)}".rstrip(),
         legend,
     )
+
+
+def _what_helps(run: RunFiles, found: Findings) -> str:
+    """How much of the spread is whose, and what would halve the interval."""
+    places = found.rows(run)
+    folds = sorted({whole(run.members[i].get("fold")) for i in places})
+    table = score_table(run, places, run.metric, folds)
+    try:
+        parts = variance_components(table)
+    except DataError:
+        return ""
+    if parts.fold == 0.0 and not parts.seed > 0.0:
+        return ""
+    sizes = sizes_of([run.members[i] for i in places])
+    seeds, repeats = parts.seeds_to(0.5, *sizes), parts.repeats_to(0.5, *sizes)
+    ways = []
+    if math.isfinite(parts.seed) and seeds is not None:
+        ways.append(f"{seeds} seeds a fold")
+    if repeats is not None:
+        ways.append(f"{repeats} repeats of the folds")
+    text = ""
+    if math.isfinite(parts.seed_share):
+        text = f"Of one network's variance {parts.seed_share:.0%} is the seed's. "
+    if ways:
+        return f"{text}Half the interval would take {' or '.join(ways)}."
+    return f"{text}More seeds or repeats cannot halve the interval: that takes more rows."
 
 
 def _interval_area(figure: Figure, s: Score) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from manyfit.augment import named as named_augmentation
+from manyfit.engine import RunFolder
 from manyfit.errors import ConfigError
 from manyfit.experiment.experiment import Experiment
 from manyfit.losses import LOSSES, Loss
@@ -17,7 +20,7 @@ from manyfit.models import named as named_model
 from manyfit.models.names import IMAGES, PIXELS, TABLES
 from manyfit.objectives import Supervised
 from manyfit.optim import EMA, SAM, SWA, Accumulate, LayerDecay, Optimizer, named, named_schedule
-from manyfit.space import loguniform, uniform
+from manyfit.space import Choice, Distribution, collect, loguniform, uniform
 from manyfit.tasks.task import Task
 
 WEIGHT_DECAY = loguniform(1e-4, 3e-1)
@@ -73,6 +76,10 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
         objective = dataclasses.replace(objective, probe=True)
     if trials is None:
         trials = 1 if images or not _open(objective) else 16
+    first: tuple[Mapping[str, Any], ...] = ()
+    if asked.get("warm_start") is not None:
+        first = best_settings(asked["warm_start"], collect(objective), max(1, trials // 4))
+    prune = asked.get("prune") or "none"
     return Experiment(
         objective,
         task,
@@ -84,9 +91,47 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
         batch_size=_or(asked.get("batch_size"), batch_size_for(task.rows)),
         validation=_or(asked.get("validation"), 0.2),
         seed=_or(asked.get("seed"), 0),
+        repeats=_or(asked.get("repeats"), 1),
         metric=asked.get("metric"),
+        search=asked.get("search") or "sobol",
+        prune=None if prune == "none" else prune,
+        budget=seconds_of(asked.get("budget")),
+        first_trials=first,
         options=asked,
     )
+
+
+def best_settings(
+    run: str | Path, space: Mapping[str, Distribution], most: int
+) -> tuple[dict[str, Any], ...]:
+    """The best settings of an earlier run, by validation loss, as far as they are searched again now.
+
+    Raises ``ConfigError`` where the run shares no hyper-parameter with the space.
+    """
+    folder = RunFolder(run)
+    folder.read_experiment()
+    trials = sorted(folder.read_json("summary.json")["trials"], key=lambda t: _loss(t["validation"]["loss"]))
+    found = []
+    for trial in trials[:most]:
+        here = {path: v for path, v in trial["hyper"].items() if path in space and _within(space[path], v)}
+        if here:
+            found.append(here)
+    if not found:
+        raise ConfigError(
+            f"{run} has no settings to begin with: it searched nothing that is searched now "
+            f"({', '.join(space) or 'nothing'}), or other ranges"
+        )
+    return tuple(found)
+
+
+def seconds_of(text: str | float | None) -> float | None:
+    """``"90"``, ``"90s"``, ``"1.5h"`` -> seconds; raises ``ConfigError`` for anything else."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(text).strip())
+    if match is None or not float(match[1]) > 0:
+        raise ConfigError(f"budget is {text!r}; give seconds, or a time such as 90s, 30m or 2h")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 def model_for(task: Task, asked: Mapping[str, Any]) -> Any:
@@ -214,7 +259,17 @@ def _or(value: Any, default: Any) -> Any:
     return default if value is None else value
 
 
-def _open(objective: Any) -> bool:
-    from manyfit.space import collect
+def _loss(value: float | None) -> float:
+    return math.inf if value is None else value
 
+
+def _within(kind: Distribution, value: Any) -> bool:
+    """Whether a value of another run may stand in this range."""
+    if isinstance(kind, Choice):
+        return value in kind.options
+    low, high = kind.at(0.0), kind.at(1.0)
+    return isinstance(value, (int, float)) and low <= value <= high
+
+
+def _open(objective: Any) -> bool:
     return bool(collect(objective))

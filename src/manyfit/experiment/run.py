@@ -1,0 +1,385 @@
+"""The run of an experiment, from preparation to result."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from manyfit.engine import (
+    PRUNED,
+    Checkpoint,
+    Hooks,
+    Member,
+    Outcome,
+    Population,
+    Progress,
+    Rows,
+    RunFolder,
+    Shape,
+)
+from manyfit.engine.devices import use_compilation_cache
+from manyfit.engine.folder import plain
+from manyfit.errors import RunError
+from manyfit.experiment.examples import write_examples
+from manyfit.experiment.files import request_of, write_result
+from manyfit.experiment.preparation import prepare
+from manyfit.experiment.records import Records
+from manyfit.experiment.result import Result
+from manyfit.experiment.summary import criterion, score_member, sizes_of, summarise
+from manyfit.experiment.trials import Bucket, Trial, buckets_of
+from manyfit.tune import Told
+
+if TYPE_CHECKING:
+    from manyfit.experiment.experiment import Experiment
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a run stands, for whoever watches it."""
+
+    members: int
+    done: int
+    running: int
+    epochs: int
+    """Member-epochs trained so far."""
+    epochs_expected: float
+    elapsed: float
+    """Seconds since training began."""
+    trials_done: int
+    best_trial: int | None
+    best_score: float | None
+    best_spread: float | None
+    metric: str
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds that are likely left, or None while nothing can be said."""
+        if self.epochs <= 0 or self.elapsed <= 0:
+            return None
+        return max(0.0, (self.epochs_expected - self.epochs) * self.elapsed / self.epochs)
+
+
+@dataclass
+class Run:
+    """One run of an experiment: every batch of its trials, trained, scored and kept."""
+
+    experiment: Experiment
+    progress: Callable[[Status], None] | None
+    stop: Callable[[], bool]
+    save_every: float
+    warnings: list[str] = field(default_factory=list)
+    timing: dict[str, float] = field(default_factory=dict)
+
+    def into(self, path: str | Path | None, resume: bool) -> Result:
+        self.started = time.perf_counter()
+        use_compilation_cache()
+        self.prepared = prepare(self.experiment)
+        self.timing["data"] = time.perf_counter() - self.started
+        if path is None:
+            if resume:
+                raise RunError("there is nothing to resume without a run folder")
+            return self._train(None, False)
+        with RunFolder(path) as folder:
+            request = request_of(self.experiment, self.prepared, Path(path).name)
+            if resume:
+                self._check_same(folder, request)
+            elif folder.exists():
+                raise RunError(
+                    f"{folder.path} holds a run already: resume it (manyfit resume {folder.path}), "
+                    "or choose another folder"
+                )
+            else:
+                folder.write_json("experiment.json", request)
+            return self._train(folder, resume)
+
+    def _check_same(self, folder: RunFolder, request: Mapping[str, Any]) -> None:
+        asked = folder.read_experiment()
+        for part in ("objective", "settings", "space", "task"):
+            if asked.get(part) != plain(request[part]):
+                raise RunError(
+                    f"{folder.path} was begun with another {part}: resume with what was asked then "
+                    f"({folder / 'experiment.json'}), or choose another folder"
+                )
+        before, now = asked["data"]["fingerprint"], request["data"]["fingerprint"]
+        if before != now:
+            raise RunError(
+                f"{folder.path} was begun on other data ({asked['data']['source']} has changed): "
+                "restore the data, or begin a new run in another folder"
+            )
+
+    def _train(self, folder: RunFolder | None, resume: bool) -> Result:
+        experiment, prepared = self.experiment, self.prepared
+        self.records = records = Records(folder)
+        self.trials: list[Trial] = []
+        self.members: list[Member] = []
+        self.best: tuple[float, int] | None = None
+        state: Checkpoint | None = None
+        self.history: dict[str, np.ndarray] = {}
+        if resume:
+            state, histories, warnings = records.load()
+            self.history = {name: values.copy() for name, values in histories.items()}
+            self.warnings += warnings
+        self.training = time.perf_counter()
+        self.saved = time.perf_counter()
+        self.compile = 0.0
+        try:
+            finished = self._search(state)
+            records.wait()
+            late = not finished and self._out_of_budget()
+            if late:
+                self.warnings.append(self._ended_by_budget())
+            self.timing["train"] = time.perf_counter() - self.training - self.compile
+            self.timing["compile"] = self.compile
+            scoring = time.perf_counter()
+            result = summarise(
+                dataclasses.replace(prepared, trials=self.trials),
+                self.members,
+                records,
+                self.history,
+                seeds=experiment.seeds,
+                timing=self.timing,
+                interrupted=not finished,
+                warnings=self.warnings,
+                folder=None if folder is None else folder.path,
+            )
+            result = dataclasses.replace(result, out_of_budget=late)
+            self.timing["score"] = time.perf_counter() - scoring
+            self.timing["total"] = time.perf_counter() - self.started
+            if folder is not None:
+                write_result(folder, result)
+                write_examples(folder, prepared.task, result)
+        except RunError as error:
+            if folder is None:
+                raise
+            raise RunError(f"{error}. {records.kept(self._members_in_all)}") from error
+        finally:
+            records.close()
+        return result
+
+    @property
+    def _members_in_all(self) -> int:
+        return self.prepared.search.trials * self._each
+
+    @property
+    def _each(self) -> int:
+        """Members of a trial."""
+        return self.experiment.seeds * len(self.prepared.splits)
+
+    # Batch after batch, population after population
+
+    def _search(self, state: Checkpoint | None) -> bool:
+        """Train every batch of trials; false when it was stopped early.
+
+        After a restart the batches that are done are suggested again, from what is known of the ones before.
+        """
+        number = 0
+        batch = self.prepared.trials
+        while batch:
+            self.trials += batch
+            for bucket in buckets_of(batch):
+                first = len(self.members)
+                self.members += bucket.members(self.experiment.seeds, len(self.prepared.splits))
+                here = state if state is not None and state.meta["bucket"] == number else None
+                if not self._bucket(bucket, number, first, here):
+                    return False
+                number += 1
+            batch = self.prepared.search.next([self._told(trial) for trial in self.trials])
+        return True
+
+    def _places(self, trial: int) -> list[int]:
+        return [i for i, member in enumerate(self.members) if member.trial == trial]
+
+    def _told(self, trial: Trial) -> Told:
+        """What the search hears of a trial that ended."""
+        places, rows = self._places(trial.index), self.records.rows
+        pruned = [rows[i]["epochs"] for i in places if rows[i]["status"] == PRUNED]
+        loss = criterion(self.prepared, rows, places)
+        return self.prepared.search.told(trial, loss, max(pruned) if pruned else None)
+
+    def _bucket(self, bucket: Bucket, number: int, first: int, resume: Checkpoint | None) -> bool:
+        """Train one population, pausing where trials may be given up; false when it was stopped early."""
+        experiment, prepared, records = self.experiment, self.prepared, self.records
+        count = len(self.members) - first
+        done = {i - first for i in records.rows if first <= i < first + count}
+        if len(done) == count:
+            return True
+        longest = max(len(s.train) for s in prepared.splits)
+        population = Population(
+            bucket.objective,
+            prepared.task.data,
+            self.members[first:],
+            [Rows(s.train, s.validation, s.test) for s in prepared.splits],
+            Shape(max(1, min(bucket.batch_size, longest)), experiment.steps_per_epoch),
+            epochs=experiment.epochs,
+            patience=experiment.patience,
+            seed=experiment.seed,
+            width=experiment.width,
+            chunk=experiment.chunk,
+            predict=prepared.task.kind != "own",
+        )
+        trials = {trial.index: trial for trial in bucket.trials}
+        rung = 0
+
+        def finish(outcome: Outcome) -> None:
+            index = first + outcome.index
+            member = self.members[index]
+            row = score_member(prepared, trials[member.trial], member, outcome)
+            records.add(index, row, outcome.model, outcome.outputs)
+            self._forget(member.trial)
+
+        def save(checkpoint: Checkpoint) -> None:
+            self._merge(population, first)
+            records.save(checkpoint, {"bucket": number, "rung": rung}, self.history)
+            self.saved = time.perf_counter()
+
+        def watch(now: Progress) -> None:
+            if self.progress is not None:
+                self.progress(self._status(now, first))
+
+        hooks = Hooks(
+            finish=finish,
+            progress=watch,
+            stop=self._stopping,
+            save=save,
+            save_due=lambda: time.perf_counter() - self.saved > self.save_every,
+        )
+        pruner = prepared.search.pruner
+        rungs = [] if pruner is None else pruner.rungs(experiment.epochs)
+        reached = 0 if resume is None else resume.meta["rung"]
+        finished = True
+        for rung, until in enumerate([*rungs, experiment.epochs]):
+            if rung >= reached:
+                finished = population.run(hooks, resume=resume, done=done, until=until)
+                self._merge(population, first)
+            if not finished or rung == len(rungs):
+                break
+            if rung >= reached:
+                losers = self._losers(bucket, until)
+                population.drop(
+                    [i for i in population.paused if self.members[first + i].trial in losers], hooks
+                )
+        self.compile += population.compile_seconds
+        return finished
+
+    def _losers(self, bucket: Bucket, rung: int) -> set[int]:
+        """The trials of a population that are given up at a rung."""
+        pruner = self.prepared.search.pruner
+        assert pruner is not None
+        mine = {trial.index for trial in bucket.trials}
+        here, before = {}, {}
+        for trial in {member.trial: None for member in self.members}:
+            rows = [self.records.rows.get(i) for i in self._places(trial)]
+            gone = [row["epochs"] for row in rows if row is not None and row["status"] == PRUNED]
+            if gone and max(gone) < rung:
+                continue  # given up before this rung
+            if trial not in mine:
+                before[trial] = self._losses(bucket, trial, rung)
+            elif any(row is None for row in rows):
+                here[trial] = self._losses(bucket, trial, rung)
+            else:
+                before[trial] = self._losses(bucket, trial, rung)
+        sizes = sizes_of(self.prepared)
+        return pruner.losers(
+            here,
+            before,
+            rung=rung,
+            epochs=self.experiment.epochs,
+            sizes=(sizes["n_train"], sizes["n_test"]),
+        )
+
+    def _losses(self, bucket: Bucket, trial: int, rung: int) -> np.ndarray:
+        """A trial's lowest validation losses up to a rung, ``(seeds, folds)``; infinite where it diverged."""
+        name = f"validation/{bucket.objective.monitor}"
+        values = self.history.get(name, self.history.get(f"train/{bucket.objective.monitor}"))
+        assert values is not None
+        found = np.full((self.experiment.seeds, len(self.prepared.splits)), np.inf)
+        for i in self._places(trial):
+            member, row = self.members[i], self.records.rows.get(i)
+            curve = values[i, :rung]
+            if (row is None or row["status"] != "diverged") and np.isfinite(curve).any():
+                found[member.seed, member.fold] = np.nanmin(curve)
+        return found
+
+    def _forget(self, trial: int) -> None:
+        """When a trial is complete, let go of the models of it or of the best before it: one is kept."""
+        rows = self.records.rows
+        places = self._places(trial)
+        if len(places) < self._each or not all(i in rows for i in places):
+            return
+        loss = np.inf
+        if all(rows[i]["status"] != PRUNED for i in places):
+            loss = criterion(self.prepared, rows, places)
+        if not np.isfinite(loss):
+            return
+        if self.best is None or (loss, trial) < self.best:
+            if self.best is not None:
+                self.records.forget(self._places(self.best[1]))
+            self.best = (loss, trial)
+        else:
+            self.records.forget(places)
+
+    def _merge(self, population: Population, first: int) -> None:
+        """Take over what the population's members have recorded."""
+        count = len(population.members)
+        for name, values in population.history.items():
+            if name not in self.history:
+                whole = (self._members_in_all, self.experiment.epochs)
+                self.history[name] = np.full(whole, np.nan, np.float32)
+            known = np.isfinite(values).any(axis=1)
+            self.history[name][first : first + count][known] = values[known]
+
+    # What is told on the way
+
+    def _stopping(self) -> bool:
+        return self._out_of_budget() or self.stop()
+
+    def _out_of_budget(self) -> bool:
+        budget = self.experiment.budget
+        return budget is not None and time.perf_counter() - self.started > budget
+
+    def _ended_by_budget(self) -> str:
+        rows = self.records.rows
+        done = sum(all(i in rows for i in self._places(trial.index)) for trial in self.trials)
+        return (
+            f"the budget of {self.experiment.budget:g} s ended the search after {done} of "
+            f"{self.prepared.search.trials} trials"
+        )
+
+    def _status(self, now: Progress, first: int) -> Status:
+        metric = self.prepared.metric
+        scores: dict[int, list[float]] = {}
+        losses: dict[int, list[float]] = {}
+        epochs = 0
+        for row in self.records.rows.values():
+            epochs += row["epochs"]
+            if row["status"] == PRUNED:
+                continue
+            scores.setdefault(row["trial"], []).append(row["test"].get(metric, np.nan))
+            losses.setdefault(row["trial"], []).append(row["validation"].get("loss", np.nan))
+        whole = {t: s for t, s in scores.items() if len(s) == self._each}
+        best = None
+        if whole:
+            best = min(whole, key=lambda t: np.inf if not np.isfinite(m := np.mean(losses[t])) else m)
+        total = self._members_in_all
+        done = len(self.records.rows)
+        typical = epochs / done if done else self.experiment.epochs
+        trained = now.epochs + sum(r["epochs"] for i, r in self.records.rows.items() if i < first)
+        return Status(
+            members=total,
+            done=done,
+            running=now.running,
+            epochs=trained,
+            epochs_expected=max(trained, typical * total),
+            elapsed=time.perf_counter() - self.training,
+            trials_done=len(whole),
+            best_trial=best,
+            best_score=None if best is None else float(np.mean(whole[best])),
+            best_spread=None if best is None else float(np.std(whole[best])),
+            metric=metric,
+        )

@@ -1,0 +1,160 @@
+"""A search inside an experiment: batches, trials given up, budgets, and the score of the search itself."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+from killed import SEARCH, experiment
+
+import manyfit as mf
+from manyfit.errors import ConfigError
+from manyfit.tasks.task import Task
+from manyfit.tune import Halving
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("search") / "run"
+    return experiment(**SEARCH).run(folder), folder
+
+
+def rows_of(result):
+    return {(m["trial"], m["seed"], m["fold"]): m for m in result.members}
+
+
+def test_every_trial_is_scored_or_given_up(searched):
+    result, folder = searched
+    given_up = {t.trial for t in result.pruned}
+    assert given_up and {t.trial for t in result.trials} | given_up == set(range(12))
+    assert result.chosen not in given_up
+    for member in result.members:
+        assert (member["status"] == "pruned") <= (member["trial"] in given_up)
+        assert (member["test"] == {}) == (member["status"] == "pruned")
+    summary = json.loads((folder / "summary.json").read_text())
+    assert [t["trial"] for t in summary["pruned"]] == sorted(given_up)
+    assert summary["search"]["mean"] == pytest.approx(result.search.mean)
+    assert result.best.members == 12  # three seeds x four folds of the chosen trial, no other's
+
+
+def test_what_is_not_given_up_is_what_it_would_have_been(searched):
+    """Settings that were suggested are trained as if somebody had asked for them alone."""
+    result, _ = searched
+    trial = result.trials[-1]
+    settings = [dict(trial.hyper)] * (trial.trial + 1)  # a network's key hangs on its trial's number
+    found = rows_of(experiment(given_trials=settings, seeds=1).run())
+    for name, row in rows_of(result).items():
+        if name[0] == trial.trial and name[1] == 0:
+            assert found[name]["epochs"] == row["epochs"]
+            assert found[name]["test"]["log_loss"] == pytest.approx(row["test"]["log_loss"], rel=1e-3)
+
+
+def test_learning_searches_beat_their_first_batch(searched):
+    result, _ = searched
+    assert result.chosen >= 4  # of the batches after the first
+
+
+def test_a_stopped_search_goes_on_to_the_same_table(searched, tmp_path):
+    whole, _ = searched
+    for attempt in itertools.count():
+        asked = iter(range(10**6))
+        found = experiment(**SEARCH).run(
+            tmp_path / "run",
+            resume=attempt > 0,
+            stop=lambda asked=asked: next(asked) >= 7,
+            save_every=0.0,
+        )
+        if not found.interrupted:
+            break
+        assert found.chosen is None or found.score.mean > 0.5  # what is complete is usable at any moment
+    assert attempt > 3
+    assert found.members == whole.members
+    assert found.table() == whole.table()
+
+
+def test_a_budget_ends_the_search_and_keeps_what_is_complete(tmp_path):
+    run = experiment(trials=400, budget=6.0, batch=8, width=None).run(tmp_path / "run", save_every=0.0)
+    assert run.interrupted and run.out_of_budget
+    assert run.chosen is not None and 0 < len(run.trials) < 400
+    assert "budget of 6 s" in run.warnings[-1]
+
+
+def test_settings_to_begin_with_are_tried_first():
+    first = {"optimizer.learning_rate": 0.0123}
+    result = experiment(first_trials=[first], trials=3, epochs=2).run()
+    rates = [rows_of(result)[t, 0, 0]["hyper"]["optimizer.learning_rate"] for t in range(3)]
+    assert rates[0] == 0.0123 and 0.0123 not in rates[1:]
+    with pytest.raises(
+        ConfigError, match=r"sets 'optimizer\.lerning_rate', which is not searched: did you mean"
+    ):
+        experiment(first_trials=[{"optimizer.lerning_rate": 0.1}]).run()
+
+
+def test_a_network_is_chosen_together_with_its_own_hyper_parameters():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(120, 4)).astype(np.float32)
+    task = Task(
+        "binary",
+        {
+            "inputs": {"numeric": x, "categorical": np.zeros((120, 0), np.int32)},
+            "target": (x[:, 0] > 0).astype(np.int32),
+        },
+        rows=120,
+        classes=("no", "yes"),
+    )
+    wide = mf.models.MLP(hidden=(16,), dropout=mf.uniform(0.0, 0.2))
+    deep = mf.models.MLP(hidden=(8, 8), dropout=mf.uniform(0.3, 0.5), activation=mf.choice("relu", "gelu"))
+    result = mf.Experiment(
+        mf.Supervised(mf.choice(wide, deep), optimizer=mf.optim.AdamW(learning_rate=1e-2)),
+        task,
+        trials=8,
+        folds=2,
+        epochs=3,
+        search="tpe",
+        batch=4,
+        prune=Halving(first=1),
+    ).run()
+    kinds = {len(t.hyper) for t in [*result.trials, *result.pruned]}
+    assert kinds == {2, 3}
+    for trial in [*result.trials, *result.pruned]:
+        low, high = (0.3, 0.5) if "model.activation" in trial.hyper else (0.0, 0.2)
+        assert low <= trial.hyper["model.dropout"] <= high
+
+
+def test_labels_that_are_noise_do_not_look_learned():
+    """The chosen trial's score flatters; that of the search does not beat chance. 20 data sets of pure noise."""
+    best, honest = [], []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        task = Task(
+            "binary",
+            {
+                "inputs": {"x": rng.normal(size=(60, 6)).astype(np.float32)},
+                "target": rng.permutation(np.arange(60) % 2).astype(np.int32),
+            },
+            rows=60,
+            classes=("no", "yes"),
+        )
+        result = noise_experiment(task, seed).run()
+        best.append(result.trials[0].score.mean)
+        honest.append(result.search.mean)
+    error = np.std(honest) / np.sqrt(len(honest))
+    assert np.mean(best) > 0.55
+    assert abs(np.mean(honest) - 0.5) < 3.5 * error
+
+
+def noise_experiment(task, seed):
+    base = experiment(trials=16, seeds=1, folds=5, epochs=8, patience=None, width=None, chunk=None, seed=seed)
+    base.data = task
+    return base
+
+
+def test_what_cannot_be_pruned_is_said():
+    with pytest.raises(ConfigError, match="validation=0 holds none out"):
+        experiment(prune="halving", validation=0.0).run()
+    with pytest.raises(ConfigError, match="did you mean 'racing'"):
+        experiment(prune="race").run()
+    with pytest.raises(ConfigError, match="batch=0"):
+        experiment(search="tpe", batch=0).run()
