@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import manyfit.experiment.experiment
+import manyfit.experiment.run
 from manyfit.cli import main
 from manyfit.cli.options import Fit
 from manyfit.engine import RunFolder
@@ -136,7 +136,7 @@ def test_one_clear_message_and_no_training(
     def began(*args: object, **settings: object) -> None:
         raise AssertionError("training began")
 
-    monkeypatch.setattr(manyfit.experiment.experiment, "Population", began)
+    monkeypatch.setattr(manyfit.experiment.run, "Population", began)
     code, _, err = said(capsys, case.make(place))
     assert code == case.code, err
     assert "Traceback" not in err
@@ -399,6 +399,26 @@ def learning_rate_no_number(place):
 @case("learning_rate is '0.1:0.001'", "LOW")
 def range_upside_down(place):
     return place.fitted("--learning-rate", "0.1:0.001")
+
+
+@case("budget is 'soon'", "90s, 30m or 2h")
+def budget_no_time(place):
+    return place.fitted("--budget", "soon")
+
+
+@case("validation=0 holds none out")
+def pruning_without_validation(place):
+    return place.fitted("--prune", "halving", "--validation", "0", "--dropout", "0:0.5", "--trials", "4")
+
+
+@case("nowhere/experiment.json is not there")
+def warm_start_from_nothing(place):
+    return place.fitted("--warm-start", "nowhere", "--dropout", "0:0.5", "--trials", "4")
+
+
+@case("window is about folds in time", "give time")
+def window_without_time(place):
+    return place.fitted("--window", "3")
 
 
 @case("learning_rate is 'nan'", "give a number")

@@ -163,7 +163,7 @@ def test_group_time_and_weight():
         weight="w",
     )
     assert table.groups.tolist() == [0, 1, 2, 3] * 10
-    assert np.diff(table.time).tolist() == [86400.0] * (N - 1)
+    assert np.diff(table.time).tolist() == [1.0] * (N - 1)  # days
     assert table.weight.tolist() == list(range(N))
     assert table.schema.numeric == ("x", "when (sine of the week)", "when (cosine of the week)")
     refused(small(w=[-1.0] + [1.0] * 39), "row 0", "'w'", weight="w")

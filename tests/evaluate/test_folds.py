@@ -142,6 +142,60 @@ def test_dates():
         assert time[s.validation].min() - time[s.train].max() == np.timedelta64(7, "D")
 
 
+def test_each_row_or_group_alone():
+    target = np.arange(12) % 3
+    splits = plan(12, folds="each", target=target)
+    assert sorted(int(s.test[0]) for s in splits) == list(range(12)) and {len(s.test) for s in splits} == {1}
+    check_disjoint(splits, 12)
+    groups = np.repeat(np.arange(4), [1, 2, 3, 6])
+    splits = plan(12, folds="each", groups=groups, target=target)
+    expected = [test for _, test in sk.LeaveOneGroupOut().split(np.zeros((12, 1)), groups=groups)]
+    assert {tuple(s.test) for s in splits} == {tuple(test) for test in expected}
+
+
+@given(st.integers(30, 120), st.integers(2, 5), st.integers(1, 30), st.integers(0, 3))
+@PROPERTY
+def test_a_window_slides(n, folds, window, gap):
+    time = np.random.default_rng(n).permutation(n)
+    try:
+        splits = plan(n, folds=folds, time=time, window=window, gap=gap or None, validation=0.0)
+    except DataError:
+        assume(False)
+    everything = plan(n, folds=folds, time=time, validation=0.0)
+    for split, whole in zip(splits, everything, strict=True):
+        np.testing.assert_array_equal(split.test, whole.test)
+        start = time[split.test].min()
+        expected = [t for t in time[whole.train] if start - window <= t <= start - gap]
+        assert sorted(time[split.train]) == sorted(expected)
+
+
+@given(st.integers(30, 120), st.integers(2, 6), st.integers(0, 4), st.integers(0, 4))
+@PROPERTY
+def test_blocks_with_an_embargo(n, folds, gap, embargo):
+    time = np.random.default_rng(n).permutation(n)
+    splits = plan(n, folds=folds, time=time, gap=gap or None, embargo=embargo, validation=0.0)
+    assert (rows_tested(splits, 0) == np.arange(n)).all()
+    for split in splits:
+        first, last = time[split.test].min(), time[split.test].max()
+        assert last - first == len(split.test) - 1
+        keep = [t for t in range(n) if (t < first and t <= first - gap) or (t > last and t >= last + embargo)]
+        assert sorted(time[split.train]) == keep
+
+
+@pytest.mark.parametrize("extra", [{}, {"target": np.arange(90) % 3}, {"groups": np.arange(90) // 5}])
+def test_bootstraps_draw_as_many_and_test_the_rest(extra):
+    splits = plan(90, bootstrap=True, repeats=40, validation=0.2, **extra)
+    assert len(splits) == 40 and not same(splits[:1], splits[1:2])
+    for s in splits:
+        for a, b in itertools.combinations(parts(s), 2):
+            assert not np.intersect1d(a, b).size
+        assert len(np.unique(s.train)) + len(s.validation) + len(s.test) == 90
+        assert len(np.unique(s.train)) < len(s.train)
+        if "groups" in extra:
+            assert not np.intersect1d(extra["groups"][s.train], extra["groups"][s.test]).size
+    assert np.mean([len(s.test) for s in splits]) == pytest.approx(90 / np.e, rel=0.05)
+
+
 def test_hold_out():
     target = np.repeat([0, 1, 2], [80, 17, 3])
     (split,) = plan(100, holdout=0.25, target=target, validation=0.2)
@@ -224,6 +278,13 @@ def test_every_class_that_can_stays_in_training():
         (20, {"time": np.arange(20), "groups": np.arange(20)}, ConfigError, "give one"),
         (20, {"gap": 1}, ConfigError, "time as well"),
         (20, {"time": np.arange(20), "repeats": 2}, ConfigError, "repeats"),
+        (20, {"folds": "every"}, ConfigError, "'each'"),
+        (20, {"window": 3}, ConfigError, "window is about folds in time"),
+        (20, {"time": np.arange(20), "folds": 1, "embargo": 3}, ConfigError, "at least 2 folds"),
+        (20, {"time": np.arange(20), "window": 3, "embargo": 1}, ConfigError, "give one of them"),
+        (20, {"time": np.arange(20), "window": -3}, ConfigError, "not below 0"),
+        (20, {"bootstrap": True, "folds": 5}, ConfigError, "in place of folds"),
+        (2, {"bootstrap": True, "target": [0, 1]}, DataError, "none out to test"),
         (20, {"folds": 0}, ConfigError, "at least 1"),
         (20, {"folds": 5, "holdout": 0.2}, ConfigError, "contradict"),
         (20, {"holdout": 1.0}, ConfigError, "between 0 and 1"),

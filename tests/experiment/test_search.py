@@ -11,6 +11,7 @@ from killed import SEARCH, experiment
 
 import manyfit as mf
 from manyfit.errors import ConfigError
+from manyfit.experiment.run import Run
 from manyfit.tasks.task import Task
 from manyfit.tune import Halving
 
@@ -74,11 +75,16 @@ def test_a_stopped_search_goes_on_to_the_same_table(searched, tmp_path):
     assert found.table() == whole.table()
 
 
-def test_a_budget_ends_the_search_and_keeps_what_is_complete(tmp_path):
-    run = experiment(trials=400, budget=6.0, batch=8, width=None).run(tmp_path / "run", save_every=0.0)
-    assert run.interrupted and run.out_of_budget
-    assert run.chosen is not None and 0 < len(run.trials) < 400
-    assert "budget of 6 s" in run.warnings[-1]
+def test_a_budget_ends_the_search_and_keeps_what_is_complete(tmp_path, monkeypatch):
+    """Spent, here, when the networks of two trials are done."""
+    monkeypatch.setattr(Run, "_out_of_budget", lambda self: len(self.records.rows) >= 24)
+    found = experiment(trials=40, budget=3600.0, batch=8).run(tmp_path / "run")
+    assert found.interrupted and found.out_of_budget
+    assert found.chosen is not None and 1 <= len(found.trials) < 40
+    assert f"ended the search after {len(found.trials)} of 40 trials" in found.warnings[-1]
+    monkeypatch.undo()
+    whole = experiment(trials=40, batch=8, epochs=60).run(tmp_path / "run", resume=True)
+    assert not whole.interrupted and len(whole.trials) == 40
 
 
 def test_settings_to_begin_with_are_tried_first():

@@ -140,8 +140,16 @@ class Fit:
     """Networks for each trial and fold."""
     folds: Annotated[int, _arg("N", "5")] = 5
     """Parts of the cross-validation; 1 is a single hold-out."""
-    repeats: Annotated[int, _arg("N", "1")] = 1
-    """How often the rows are shuffled and folded anew."""
+    repeats: Annotated[int | None, _arg("N", "1; 20 bootstraps")] = None
+    """How often the rows are shuffled and folded anew, or resampled."""
+    plan: Literal["folds", "each", "bootstrap"] = "folds"
+    """Cross-validation in folds; one row or group left out at a time; or resamples, tested by what they left out."""
+    gap: Annotated[float, _arg("SPAN", "0")] = 0.0
+    """With --time: rows left out between training and test rows, in units of that column (dates: days)."""
+    window: Annotated[float | None, _arg("SPAN", "all")] = None
+    """With --time: train on rows at most this much older than the test rows."""
+    embargo: Annotated[float | None, _arg("SPAN", "none")] = None
+    """With --time: test every block, and train on rows at least this much later too."""
     epochs: Annotated[int | None, _arg("N", "tables 100, images 15")] = None
     """The most passes over the training rows."""
     patience: Annotated[int | None, _arg("N", "tables 12, images 5")] = None

@@ -23,7 +23,7 @@ class Table:
     ``inputs``: ``numeric`` float32 ``(rows, Fn)``, NaN where missing, and
     ``category`` int32 ``(rows, Fc)``, -1 where missing. ``target`` ``(rows,)``:
     int32 class indices, or float32 values. ``weight`` float32, ``groups``
-    int32 and ``time`` float64 are ``(rows,)`` or None. Nothing in it is
+    int32 and ``time`` float64 (dates: days) are ``(rows,)`` or None. Nothing in it is
     scaled or filled in: that is learned per fold, by ``TablePreprocess``.
     """
 
@@ -337,7 +337,7 @@ def _times(raw: Raw, name: str) -> np.ndarray:
             f"{raw.at(row, name)}: {cell(column, row)} is neither a number nor a date; correct it"
         )
     if found is not None:
-        return dates.days(_all_dates(column, raw, found)) * 86_400.0
+        return dates.days(_all_dates(column, raw, found))
     return finite_numbers(column, raw)
 
 

@@ -1,6 +1,11 @@
 """Sound evaluation: cross-validation plans, and how sure a score is."""
 
-from manyfit.evaluate.bootstrap import bca_interval, hierarchical_interval
+from manyfit.evaluate.bootstrap import (
+    bca_interval,
+    bootstrap_632_plus,
+    hierarchical_interval,
+    no_information_error,
+)
 from manyfit.evaluate.calibration import Isotonic, Temperature
 from manyfit.evaluate.conformal import (
     conformal_interval,
@@ -40,6 +45,7 @@ __all__ = [
     "Spread",
     "Temperature",
     "bca_interval",
+    "bootstrap_632_plus",
     "chosen_fold_by_fold",
     "conformal_interval",
     "conformal_quantile",
@@ -51,6 +57,7 @@ __all__ = [
     "hierarchical_interval",
     "holm",
     "mcnemar",
+    "no_information_error",
     "others_of",
     "paired_test",
     "plan",

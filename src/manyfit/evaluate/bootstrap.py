@@ -128,3 +128,45 @@ def _check(resamples: int, level: float) -> None:
         raise ConfigError(
             f"resamples={resamples}, level={level}: give at least 100, and a level between 0 and 1"
         )
+
+
+def bootstrap_632_plus(
+    left_out: float, apparent: float, no_information: float, *, plus: bool = True
+) -> float:
+    """Efron and Tibshirani's .632+ estimate of an error (lower is better).
+
+    Resamples leave out 37 % of the rows, so that their error is that of a smaller training set, too
+    high; the error on training rows is too low. The estimate lies between, nearer to the former the
+    more the learner overfits.
+
+    Args:
+        left_out: the mean error over resamples, each on the rows that it left out.
+        apparent: the error on all rows of the network trained on all of them.
+        no_information: the error if inputs and target had nothing to do with one another
+            (``no_information_error``).
+        plus: false gives the plain .632, which trusts the apparent error even of a learner that remembers.
+
+    Source: Efron and Tibshirani (1997), "Improvements on cross-validation: the .632+ bootstrap method",
+    equations 24 to 32.
+
+    >>> round(bootstrap_632_plus(0.5, 0.0, 0.5), 3)  # nothing learned, all remembered
+    0.5
+    """
+    bounded = min(left_out, no_information)
+    overfit = 0.0
+    if plus and bounded > apparent and no_information > apparent:
+        overfit = (bounded - apparent) / (no_information - apparent)
+    weight = 0.632 / (1.0 - 0.368 * overfit)
+    return (1.0 - weight) * apparent + weight * (bounded if plus else left_out)
+
+
+def no_information_error(target: npt.ArrayLike, called: npt.ArrayLike) -> float:
+    """The share of errors if every row's call were paired with every row's target, ``(n,)`` classes each.
+
+    Source: Efron and Tibshirani (1997), equation 27.
+    """
+    truth, calls = np.asarray(target), np.asarray(called)
+    if truth.shape != calls.shape or truth.ndim != 1 or not len(truth):
+        raise DataError(f"target {truth.shape} and calls {calls.shape}: give two arrays (n,)")
+    classes = np.union1d(truth, calls)
+    return float(1.0 - sum(np.mean(truth == k) * np.mean(calls == k) for k in classes))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from manyfit.errors import ConfigError, DataError
+from manyfit.evaluate.time_folds import blocked, forward, latest
 
 Rows: TypeAlias = npt.NDArray[np.int32]
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -19,6 +20,7 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 class Split:
     """The rows of one fold: three disjoint, sorted int32 arrays of row numbers.
 
+    A row stands in ``train`` more than once where it was drawn so by a bootstrap.
     ``validation`` (early stopping, choice of the trial) may be empty. ``repeat``
     counts the repetitions of the plan, ``fold`` the folds within one.
     """
@@ -33,12 +35,15 @@ class Split:
 def plan(
     n: int,
     *,
-    folds: int | None = None,
+    folds: int | Literal["each"] | None = None,
     repeats: int = 1,
+    bootstrap: bool = False,
     target: npt.ArrayLike | None = None,
     groups: npt.ArrayLike | None = None,
     time: npt.ArrayLike | None = None,
     gap: Any = None,
+    window: Any = None,
+    embargo: Any = None,
     validation: float = 0.2,
     holdout: float | None = None,
     splitter: Any = None,
@@ -49,8 +54,11 @@ def plan(
 
     Args:
         n: number of rows.
-        folds: 5 unless said. Each row is tested once a repeat. 1 is a single hold-out.
+        folds: 5 unless said. Each row is tested once a repeat. 1 is a single hold-out, repeated a shuffle
+            split. ``"each"`` leaves one row out at a time, or one group.
         repeats: how many times the rows are shuffled and folded anew.
+        bootstrap: in place of folds: each repeat trains on as many rows as there are, drawn with
+            replacement (of each class, or of whole groups), and tests those that were not drawn, about 37 %.
         target: ``(n,)`` class indices: every fold then has each class in its share, to one
             row. Leave it out for numbers.
         groups: ``(n,)`` labels: rows of a group stay together, in every part.
@@ -58,6 +66,9 @@ def plan(
             rows. The oldest block is never tested; equal times stay together; ``target`` is ignored.
         gap: with ``time``, in its units: rows less than ``gap`` older than the oldest row
             of the next part are left out.
+        window: with ``time``: only rows at most ``window`` older than the test rows are trained on.
+        embargo: with ``time``: later rows are trained on too, from ``embargo`` after the test rows on, and
+            every block is tested. For data where the order in time is not what is to be predicted.
         validation: the share of each fold's training rows that is set aside by the same rules
             (each class, whole groups, the latest); 0 for none.
         holdout: the share of rows in the test part of a single hold-out (0.2 unless said).
@@ -76,13 +87,20 @@ def plan(
     """
     labels, members = _classes(n, target), _groups(n, groups)
     times = None if time is None else _per_row("time", n, time)
-    folds = (5 if holdout is None else 1) if folds is None else folds
+    if folds == "each":
+        folds, labels = n if members is None else int(members.max()) + 1, None
+    elif isinstance(folds, str):
+        raise ConfigError(
+            f"folds={folds!r}: give a number, or 'each' to leave out one row or group at a time"
+        )
+    folds = (5 if holdout is None and not bootstrap else 1) if folds is None else folds
     _check(n, folds, repeats, validation, holdout, splitter, members, times, gap)
+    _check_special(folds, bootstrap, window, embargo, holdout, splitter, times)
 
     def part(rows: Ints, share: float, rng: np.random.Generator, least: int) -> tuple[Ints, Ints]:
         """``rows`` in two: what stays, and the ``share`` that is set aside."""
         if times is not None:
-            return _latest(rows, share, times, gap)
+            return latest(rows, share, times, gap)
         if members is not None:
             return _some_groups(rows, share, members, labels, rng)
         return _some_rows(rows, share, labels, rng, least)
@@ -92,7 +110,13 @@ def plan(
     if splitter is not None:
         tests = [(0, i, *parts) for i, parts in enumerate(_given(splitter, n, labels, members))]
     elif times is not None and folds > 1:
-        tests = [(0, i, a, None, b) for i, (a, b) in enumerate(_expanding(times, folds, gap))]
+        ahead = embargo is None
+        pairs = forward(times, folds, gap, window) if ahead else blocked(times, folds, gap, embargo)
+        tests = [(0, i, a, None, b) for i, (a, b) in enumerate(pairs)]
+    elif bootstrap:
+        for repeat in range(repeats):
+            drawn = _drawn(n, labels, members, np.random.default_rng([seed, repeat]))
+            tests.append((repeat, 0, drawn, None, np.setdiff1d(everything, drawn)))
     else:
         if times is None:
             _check_classes(labels, members, folds, classes)
@@ -112,13 +136,27 @@ def plan(
         if inner is None:
             inner = np.empty(0, np.int64)
             if validation > 0:
-                train, inner = part(train, validation, np.random.default_rng([seed, repeat, fold, 1]), 0)
+                rng = np.random.default_rng([seed, repeat, fold, 1])
+                kept, inner = part(np.unique(train), validation, rng, 0)
+                train = train[np.isin(train, kept)]
         splits.append(Split(_sorted(train), _sorted(inner), _sorted(test), repeat, fold))
     return splits
 
 
 def _sorted(rows: Ints) -> Rows:
     return np.sort(rows).astype(np.int32)
+
+
+def _drawn(n: int, labels: Ints | None, members: Ints | None, rng: np.random.Generator) -> Ints:
+    """Rows drawn with replacement: as many of each class as there are, or as many groups."""
+    if members is not None:
+        groups = rng.integers(0, members.max() + 1, members.max() + 1)
+        return np.concatenate([np.flatnonzero(members == group) for group in groups])
+    parts = [np.arange(n)] if labels is None else [np.flatnonzero(labels == k) for k in np.unique(labels)]
+    drawn = np.concatenate([rng.choice(part, len(part)) for part in parts])
+    if len(np.unique(drawn)) == n:
+        raise DataError(f"a bootstrap of {n} rows left none out to test: there are too few")
+    return drawn
 
 
 def _fold_of(n: int, folds: int, labels: Ints | None, members: Ints | None, rng: np.random.Generator) -> Ints:
@@ -206,43 +244,6 @@ def _deal_groups(
         part_of[group] = part
         filled[part] += shared[group]
     return part_of[member]
-
-
-def _older(rows: Ints, times: npt.NDArray[Any], start: Any, gap: Any) -> Ints:
-    """The rows before ``start`` by at least ``gap``."""
-    before = rows[times[rows] < start]
-    return before if gap is None else before[times[before] <= start - gap]
-
-
-def _latest(rows: Ints, share: float, times: npt.NDArray[Any], gap: Any) -> tuple[Ints, Ints]:
-    order = rows[np.argsort(times[rows], kind="stable")]
-    start = times[order[-min(max(round(share * len(rows)), 1), len(rows))]]
-    train, late = _older(order, times, start, gap), order[times[order] >= start]
-    if not len(train):
-        raise DataError(
-            f"the {len(rows)} oldest rows hold too few distinct times to set the latest aside: "
-            "use fewer folds, a smaller gap, or validation=0"
-        )
-    return train, late
-
-
-def _expanding(times: npt.NDArray[Any], folds: int, gap: Any) -> list[tuple[Ints, Ints]]:
-    order = np.argsort(times, kind="stable")
-    n = len(times)
-    starts = [times[order[(i + 1) * n // (folds + 1)]] for i in range(folds)]
-    pairs = []
-    for i, start in enumerate(starts):
-        test = order[times[order] >= start]
-        if i + 1 < folds:
-            test = test[times[test] < starts[i + 1]]
-        train = _older(order, times, start, gap)
-        if not len(train) or not len(test):
-            raise DataError(
-                f"fold {i} of {folds} in time would have {len(train)} training and {len(test)} test rows "
-                f"({len(np.unique(times))} distinct times): use fewer folds or a smaller gap"
-            )
-        pairs.append((train, test))
-    return pairs
 
 
 def _given(
@@ -343,6 +344,26 @@ def _check(
         raise DataError(
             f"{have} group(s) cannot make {folds} fold(s) with whole groups: use fewer, or no groups"
         )
+
+
+def _check_special(
+    folds: int,
+    bootstrap: bool,
+    window: Any,
+    embargo: Any,
+    holdout: float | None,
+    splitter: Any,
+    times: npt.NDArray[Any] | None,
+) -> None:
+    for name, value in (("window", window), ("embargo", embargo)):
+        if value is not None and (times is None or folds == 1 or splitter is not None):
+            raise ConfigError(f"{name} is about folds in time: give time and at least 2 folds as well")
+        if value is not None and not value >= 0 * value:
+            raise ConfigError(f"{name}={value}: give a span of time, not below 0")
+    if window is not None and embargo is not None:
+        raise ConfigError("window trains on the past alone, and embargo on later rows too: give one of them")
+    if bootstrap and (folds != 1 or holdout is not None or splitter is not None or times is not None):
+        raise ConfigError("bootstrap stands in place of folds, holdout, time and a splitter: leave them out")
 
 
 def _check_classes(labels: Ints | None, members: Ints | None, folds: int, names: Sequence[str]) -> None:

@@ -25,7 +25,7 @@ class Experiment:
     ``objective`` is a ``Supervised`` or any objective of one's own, with
     distributions where values are to be searched. ``data`` is a table, a set of
     images, a ``Task``, or for an objective of one's own a pytree of arrays or
-    None. ``folds`` is a number, a scikit-learn splitter or a list of splits.
+    None. ``folds`` is a number, ``"each"``, a scikit-learn splitter or a list of splits.
     ``patience`` is in epochs without a better validation loss; None trains to
     the last epoch, and with ``validation=0`` nothing is held out for it.
     """
@@ -61,7 +61,14 @@ class Experiment:
     """Settings to begin the search with: label -> value, what they leave open being suggested."""
     given_trials: Sequence[Mapping[str, Any]] | None = None
     """Settings to try instead of any search: dotted path -> value."""
+    bootstrap: bool = False
+    """``repeats`` bootstrap resamples in place of folds (``manyfit.evaluate.plan``)."""
     gap: float = 0.0
+    """Of data with a time, in its units: left out between training and test rows."""
+    window: float | None = None
+    """Of data with a time: how far back training rows may lie; all the way where None."""
+    embargo: float | None = None
+    """Of data with a time: train on later rows too, from so long after the test rows on."""
     options: Mapping[str, Any] | None = None
     """How a face asked for this experiment; kept in ``experiment.json`` so that it can go on from there."""
 

@@ -94,15 +94,19 @@ def _splits(experiment: Experiment, task: Task) -> list[Split]:
     if task.rows == 0:
         none = np.empty(0, np.int32)
         return [Split(none, none, none)]
-    number = isinstance(experiment.folds, int)
+    number = isinstance(experiment.folds, (int, str))
+    resampled = experiment.bootstrap
     return plan(
         task.rows,
-        folds=experiment.folds if number else None,
+        folds=experiment.folds if number and not resampled else None,
+        bootstrap=resampled,
         repeats=experiment.repeats,
         target=task.labels,
         groups=task.groups,
         time=task.time,
         gap=experiment.gap or None,
+        window=experiment.window,
+        embargo=experiment.embargo,
         validation=experiment.validation,
         splitter=None if number else experiment.folds,
         seed=experiment.seed,

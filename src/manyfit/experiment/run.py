@@ -118,6 +118,7 @@ class Run:
         self.records = records = Records(folder)
         self.trials: list[Trial] = []
         self.members: list[Member] = []
+        self.places: dict[int, list[int]] = {}
         self.best: tuple[float, int] | None = None
         state: Checkpoint | None = None
         self.history: dict[str, np.ndarray] = {}
@@ -185,6 +186,8 @@ class Run:
             for bucket in buckets_of(batch):
                 first = len(self.members)
                 self.members += bucket.members(self.experiment.seeds, len(self.prepared.splits))
+                for place in range(first, len(self.members)):
+                    self.places.setdefault(self.members[place].trial, []).append(place)
                 here = state if state is not None and state.meta["bucket"] == number else None
                 if not self._bucket(bucket, number, first, here):
                     return False
@@ -192,12 +195,9 @@ class Run:
             batch = self.prepared.search.next([self._told(trial) for trial in self.trials])
         return True
 
-    def _places(self, trial: int) -> list[int]:
-        return [i for i, member in enumerate(self.members) if member.trial == trial]
-
     def _told(self, trial: Trial) -> Told:
         """What the search hears of a trial that ended."""
-        places, rows = self._places(trial.index), self.records.rows
+        places, rows = self.places[trial.index], self.records.rows
         pruned = [rows[i]["epochs"] for i in places if rows[i]["status"] == PRUNED]
         loss = criterion(self.prepared, rows, places)
         return self.prepared.search.told(trial, loss, max(pruned) if pruned else None)
@@ -273,8 +273,8 @@ class Run:
         assert pruner is not None
         mine = {trial.index for trial in bucket.trials}
         here, before = {}, {}
-        for trial in {member.trial: None for member in self.members}:
-            rows = [self.records.rows.get(i) for i in self._places(trial)]
+        for trial in self.places:
+            rows = [self.records.rows.get(i) for i in self.places[trial]]
             gone = [row["epochs"] for row in rows if row is not None and row["status"] == PRUNED]
             if gone and max(gone) < rung:
                 continue  # given up before this rung
@@ -299,7 +299,7 @@ class Run:
         values = self.history.get(name, self.history.get(f"train/{bucket.objective.monitor}"))
         assert values is not None
         found = np.full((self.experiment.seeds, len(self.prepared.splits)), np.inf)
-        for i in self._places(trial):
+        for i in self.places[trial]:
             member, row = self.members[i], self.records.rows.get(i)
             curve = values[i, :rung]
             if (row is None or row["status"] != "diverged") and np.isfinite(curve).any():
@@ -309,7 +309,7 @@ class Run:
     def _forget(self, trial: int) -> None:
         """When a trial is complete, let go of the models of it or of the best before it: one is kept."""
         rows = self.records.rows
-        places = self._places(trial)
+        places = self.places[trial]
         if len(places) < self._each or not all(i in rows for i in places):
             return
         loss = np.inf
@@ -319,7 +319,7 @@ class Run:
             return
         if self.best is None or (loss, trial) < self.best:
             if self.best is not None:
-                self.records.forget(self._places(self.best[1]))
+                self.records.forget(self.places[self.best[1]])
             self.best = (loss, trial)
         else:
             self.records.forget(places)
@@ -345,7 +345,7 @@ class Run:
 
     def _ended_by_budget(self) -> str:
         rows = self.records.rows
-        done = sum(all(i in rows for i in self._places(trial.index)) for trial in self.trials)
+        done = sum(all(i in rows for i in self.places[trial.index]) for trial in self.trials)
         return (
             f"the budget of {self.experiment.budget:g} s ended the search after {done} of "
             f"{self.prepared.search.trials} trials"

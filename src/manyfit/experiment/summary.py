@@ -230,7 +230,7 @@ def _validation(rows: Mapping[int, Mapping[str, Any]], members: Sequence[int]) -
 
 def sizes_of(prepared: Prepared) -> dict[str, float]:
     """Training rows (validation included) and test rows of a fold, on average."""
-    train = float(np.mean([len(s.train) + len(s.validation) for s in prepared.splits]))
+    train = float(np.mean([len(np.unique(s.train)) + len(s.validation) for s in prepared.splits]))
     test = float(np.mean([len(s.test) for s in prepared.splits]))
     return {"n_train": max(train, 1.0), "n_test": max(test, 1.0)}
 

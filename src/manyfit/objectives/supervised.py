@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -92,8 +93,10 @@ class Supervised(BaseObjective):
     def bind(self, data: PyTree, cardinalities: tuple[int, ...] = ()) -> Supervised:
         """The objective for rows like ``data`` (arrays, or their shapes), which the architecture is built for."""
         specs = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape[1:]), leaf.dtype), data)
-        stats = jax.eval_shape(self._preprocess.fit, specs["inputs"], jax.ShapeDtypeStruct((1,), jnp.float32))
-        features = jax.eval_shape(self._preprocess.apply, stats, specs["inputs"])
+        leaves, tree = jax.tree.flatten(specs["inputs"])
+        preprocess: Any = self._preprocess
+        known = _feature_shapes if isinstance(preprocess, Hashable) else _feature_shapes.__wrapped__
+        features = known(preprocess, tuple(leaves), tree)
         loss = self.loss or (SquaredError() if self.classes is None else CrossEntropy())
         return dataclasses.replace(self, loss=named_loss(loss), features=Inputs(features, cardinalities))
 
@@ -276,3 +279,11 @@ def _pixels(features: PyTree) -> Array:
 def _own(hyper: Hyper) -> dict[str, Array]:
     """The hyper-parameters without what the engine adds."""
     return {name: value for name, value in hyper.items() if name != "total_steps"}
+
+
+@functools.lru_cache(maxsize=64)
+def _feature_shapes(preprocess: Preprocess, leaves: tuple[jax.ShapeDtypeStruct, ...], tree: Any) -> PyTree:
+    """What the preprocessing makes of rows of these shapes: traced once, not once a trial."""
+    inputs = jax.tree.unflatten(tree, leaves)
+    stats = jax.eval_shape(preprocess.fit, inputs, jax.ShapeDtypeStruct((1,), jnp.float32))
+    return jax.eval_shape(preprocess.apply, stats, inputs)

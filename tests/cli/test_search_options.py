@@ -1,0 +1,89 @@
+"""How a search and its folds are asked for on the command line."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import pytest
+from test_cli import done, lines, place  # noqa: F401 (a fixture)
+
+SMALL = shlex.split("--seeds 1 --folds 3 --epochs 8 --hidden 8 --batch-size 32 --embedding none --patience 0")
+
+
+def summary(folder):
+    return json.loads((folder / "summary.json").read_text())
+
+
+def test_a_search_that_learns_and_gives_up(place, tmp_path, capsys):  # noqa: F811
+    out = tmp_path / "run"
+    text, err = done(
+        capsys,
+        "fit",
+        place / "all.csv",
+        "--target",
+        "bought",
+        "--out",
+        out,
+        *SMALL,
+        *shlex.split("--trials 18 --search tpe --prune halving"),
+    )
+    found = summary(out)
+    assert len(found["trials"]) + len(found["pruned"]) == 18 and found["pruned"]
+    assert f"{len(found['pruned'])} trials were given up early" in text
+    assert "The search itself, a trial chosen anew in each fold: accuracy" in text
+    assert "choosing anew in each fold" in (out / "report.html").read_text()
+    epochs = {row["trial"]: row["epochs"] for row in lines(out / "members.jsonl")}
+    assert {epochs[t["trial"]] for t in found["pruned"]} == {3}
+
+    again = tmp_path / "again"
+    done(
+        capsys,
+        "fit",
+        place / "all.csv",
+        "--target",
+        "bought",
+        "--out",
+        again,
+        *SMALL,
+        *shlex.split(f"--trials 5 --warm-start {out}"),
+    )
+    best = min(found["trials"], key=lambda t: t["validation"]["loss"])
+    first = next(t for t in summary(again)["trials"] if t["trial"] == 0)
+    assert first["hyper"] == best["hyper"]
+
+
+def test_a_budget_that_is_spent_at_once_is_said_and_is_no_failure(place, tmp_path, capsys):  # noqa: F811
+    out = tmp_path / "run"
+    asked = shlex.split("--trials 50 --search random --budget 0.01s")
+    _, err = done(capsys, "fit", place / "all.csv", "--target", "bought", "--out", out, *SMALL, *asked)
+    assert "the budget of 0.01 s ended the search after 0 of 50 trials" in err and "manyfit resume" in err
+    assert summary(out)["interrupted"] and not summary(out)["trials"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "folds"),
+    [
+        ("--plan each --group shop", 9),
+        ("--plan bootstrap --repeats 4", 4),
+        ("--time day --window 8", 3),
+        ("--time day --embargo 2 --gap 1", 3),
+        ("--repeats 2", 6),
+    ],
+)
+def test_plans(place, tmp_path, capsys, asked, folds):  # noqa: F811
+    out = tmp_path / "run"
+    done(
+        capsys,
+        "fit",
+        place / "all.csv",
+        "--target",
+        "bought",
+        "--out",
+        out,
+        *SMALL,
+        "--trials=1",
+        *shlex.split("--learning-rate 0.01 --dropout 0 --weight-decay 0"),
+        *shlex.split(asked),
+    )
+    assert len(lines(out / "members.jsonl")) == folds
