@@ -86,7 +86,7 @@ def main() -> None:
     options.add_argument("--width", type=int, default=48)
     options.add_argument("--optimizer", choices=("adamw", "muon"), default="muon")
     options.add_argument("--rate", type=float, default=3e-3)
-    options.add_argument("--views", choices=("one", "flip", "shifts"), default="flip")
+    options.add_argument("--views", choices=("one", "flip", "shifts", "flip-shifts"), default="flip")
     options.add_argument("--batch", type=int, default=128)
     options.add_argument("--rows", type=int, help="train on so many images only, to try something out")
     given = options.parse_args()

@@ -20,6 +20,7 @@ _NAMES = {
     "Result": "manyfit.experiment",
     "Predictor": "manyfit.experiment",
     "Supervised": "manyfit.objectives",
+    "learning_curve": "manyfit.experiment",
     "learning_rate_range": "manyfit.experiment",
     "MLPClassifier": "manyfit.estimators",
     "MLPRegressor": "manyfit.estimators",
@@ -45,11 +46,12 @@ _ROOMS = {
     "optim",
     "report",
     "tasks",
+    "tune",
 }
 
 if TYPE_CHECKING:
     from manyfit.estimators import CNNClassifier, MLPClassifier, MLPRegressor
-    from manyfit.experiment import Experiment, Predictor, Result, learning_rate_range
+    from manyfit.experiment import Experiment, Predictor, Result, learning_curve, learning_rate_range
     from manyfit.inspect import inspect_network
     from manyfit.objectives import Supervised
     from manyfit.space import Numeric, choice, integer, loguniform, uniform
@@ -88,6 +90,7 @@ __all__ = [
     "choice",
     "inspect_network",
     "integer",
+    "learning_curve",
     "learning_rate_range",
     "load",
     "loguniform",

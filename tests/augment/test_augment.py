@@ -174,7 +174,8 @@ def test_views_are_averaged(digits):
     one, other = (plain._outputs(model, {"inputs": x}) for x in (batch.data["inputs"], mirrored))
     both = dataclasses.replace(plain, views="flip")._outputs(model, batch.data)
     np.testing.assert_allclose(both, (one + other) / 2, atol=1e-5)
-    assert len(augment.views("shifts", IMAGES)) == 10
+    assert len(augment.views("shifts", IMAGES)) == 5
+    assert len(augment.views("flip-shifts", IMAGES)) == 10
     with pytest.raises(ConfigError, match="views"):
         dataclasses.replace(plain, views="flop")._outputs(model, batch.data)
 

@@ -13,7 +13,7 @@ import manyfit as mf
 from manyfit.errors import ConfigError
 from manyfit.experiment.run import Run
 from manyfit.tasks.task import Task
-from manyfit.tune import Halving
+from manyfit.tune import Evolution, Halving
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +85,31 @@ def test_a_budget_ends_the_search_and_keeps_what_is_complete(tmp_path, monkeypat
     monkeypatch.undo()
     whole = experiment(trials=40, batch=8, epochs=60).run(tmp_path / "run", resume=True)
     assert not whole.interrupted and len(whole.trials) == 40
+
+
+EVOLVING = {"trials": 10, "patience": None, "epochs": 24, "evolve": Evolution(every=4), "seeds": 1}
+
+
+def test_poor_trials_go_on_from_good_ones(tmp_path):
+    """Half of the rates are far too small to learn in 24 epochs: their networks become those of others."""
+    rates = [{"optimizer.learning_rate": rate} for rate in (1e-3, 3e-2) * 5]
+    alone = experiment(**(EVOLVING | {"evolve": None, "first_trials": rates})).run()
+    found = experiment(**EVOLVING, first_trials=rates).run(tmp_path / "whole")
+    assert np.mean([t.validation for t in found.trials]) < np.mean([t.validation for t in alone.trials])
+    assert len(found.trials) == 10 and {m["epochs"] for m in found.members} == {24}
+    assert {t.hyper["optimizer.learning_rate"] for t in found.trials} - {1e-3, 3e-2}
+
+    for attempt in itertools.count():
+        asked = iter(range(10**6))
+        again = experiment(**EVOLVING, first_trials=rates).run(
+            tmp_path / "cut",
+            resume=attempt > 0,
+            stop=lambda asked=asked: next(asked) >= 5,
+            save_every=0.0,
+        )
+        if not again.interrupted:
+            break
+    assert attempt > 3 and again.members == found.members and again.table() == found.table()
 
 
 def test_settings_to_begin_with_are_tried_first():
@@ -162,5 +187,7 @@ def test_what_cannot_be_pruned_is_said():
         experiment(prune="halving", validation=0.0).run()
     with pytest.raises(ConfigError, match="did you mean 'racing'"):
         experiment(prune="race").run()
+    with pytest.raises(ConfigError, match="patience=None"):
+        experiment(evolve=Evolution()).run()
     with pytest.raises(ConfigError, match="batch=0"):
         experiment(search="tpe", batch=0).run()

@@ -177,6 +177,14 @@ def test_what_the_spread_is_made_of_is_said(make_run, parse):
     assert "cannot halve the interval" in text
 
 
+def test_what_the_settings_do_is_told_where_there_are_enough_trials(make_run, parse):
+    """The score of these runs rises with the trial's number, and so with the learning rate."""
+    text = parse(render(make_run(trials=16))).text
+    assert "learning_rate by itself explains" in text.replace("learning rate", "learning_rate")
+    assert "Explains" in text and "of the score's variance by itself" in text
+    assert "by itself explains" not in parse(render(make_run(trials=6, folder="few"))).text
+
+
 def test_one_trial(make_run, parse):
     page = parse(render(make_run(trials=1, chosen=0)))
     assert "One trial only" in page.text

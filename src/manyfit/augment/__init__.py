@@ -3,7 +3,7 @@
 from manyfit.augment.images import Affine, Augmentation, Colour, Crop, Cutout, Flip
 from manyfit.augment.mixing import CutMix, Mixup
 from manyfit.augment.names import NAMES, named
-from manyfit.augment.pipeline import Mixed, Views, augmented, views
+from manyfit.augment.pipeline import VIEWS, Mixed, Views, augmented, views
 from manyfit.augment.policy import RandAugment
 
 PARTS = (Affine, Colour, Crop, CutMix, Cutout, Flip, Mixup, RandAugment)
@@ -12,6 +12,7 @@ PARTS = (Affine, Colour, Crop, CutMix, Cutout, Flip, Mixup, RandAugment)
 __all__ = [
     "NAMES",
     "PARTS",
+    "VIEWS",
     "Affine",
     "Augmentation",
     "Colour",

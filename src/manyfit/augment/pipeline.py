@@ -9,8 +9,9 @@ import jax.numpy as jnp
 
 from manyfit.errors import ConfigError
 
-Views: TypeAlias = Literal["one", "flip", "shifts"]
-"""What is averaged at test time: the image, with its mirror image, or with shifts by a pixel and both mirrored."""
+Views: TypeAlias = Literal["one", "flip", "shifts", "flip-shifts"]
+"""What is averaged at test time: the image, with its mirror image, with shifts by a pixel, or with both."""
+VIEWS: tuple[Views, ...] = ("one", "flip", "shifts", "flip-shifts")
 
 
 class Mixed(NamedTuple):
@@ -56,4 +57,4 @@ def views(kind: Views, images: jax.Array) -> list[jax.Array]:
     height, width = images.shape[1:3]
     starts = ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2))
     shifted = [padded[:, y : y + height, x : x + width] for y, x in starts]
-    return [*shifted, *(image[:, :, ::-1] for image in shifted)]
+    return shifted if kind == "shifts" else [*shifted, *(image[:, :, ::-1] for image in shifted)]

@@ -14,7 +14,7 @@ from typing import Any
 import tyro
 
 from manyfit.cli.config import read_config
-from manyfit.cli.options import Compare, Demo, Evaluate, Fit, Inspect, Predict, Range, Report, Resume
+from manyfit.cli.options import Compare, Curve, Demo, Evaluate, Fit, Inspect, Predict, Range, Report, Resume
 from manyfit.errors import ConfigError, ManyfitError, nearest
 
 VERBS: dict[str, type] = {
@@ -26,6 +26,7 @@ VERBS: dict[str, type] = {
     "compare": Compare,
     "inspect": Inspect,
     "range": Range,
+    "curve": Curve,
     "demo": Demo,
 }
 

@@ -1,233 +1,17 @@
-"""What ``manyfit fit`` may be asked: flags, or the same words in a YAML file."""
+"""What each verb may be asked."""
 
 from __future__ import annotations
 
-import dataclasses
-import types
-import typing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import tyro
 
-from manyfit.errors import ConfigError, nearest
+from manyfit.cli.arguments import Switch, arg, place
+from manyfit.cli.fit_options import Fit
 
-
-def _arg(metavar: str, default: str = "", short: str | None = None) -> Any:
-    """How an option is shown: what to give it, and what it is when left open."""
-    hint = f"(default: {default})" if default else ""
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint=hint, aliases=(short,) if short else None)
-
-
-def _place(metavar: str) -> Any:
-    """How an argument without a flag is shown."""
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint="")
-
-
-_Switch = tyro.conf.FlagCreatePairsOff
-
-
-@dataclass
-class Fit:
-    """Train a tuned, cross-validated model on a table or a set of images.
-
-    Every trial x seed x fold is one network; all of them train together in
-    one compiled program. The score comes with its 95 % interval, and the
-    chosen trial's networks predict together.
-
-    Examples:
-      manyfit fit adult.csv --target income
-      manyfit fit adult.csv --target income --trials 32 --seeds 3
-      manyfit fit rent.parquet --target price --time month --folds 4
-      manyfit fit images/ --target folder --size 64
-      manyfit fit --config adult.yaml --epochs 50
-
-    Ctrl-C stops cleanly; manyfit resume goes on from there.
-    """
-
-    data: Annotated[Path | None, tyro.conf.Positional, _place("DATA")] = None
-    """A table (CSV, TSV, Parquet, also .gz), a folder of images by class, .npz, or IDX files."""
-    target: Annotated[str | None, _arg("COLUMN")] = None
-    """The column to predict; 'folder' where each class has a folder of images."""
-    out: Annotated[Path | None, _arg("FOLDER", "runs/<name of the data>", "-o")] = None
-    """The run folder."""
-    config: Annotated[Path | None, _arg("FILE")] = None
-    """A YAML file with these options; what is given on the command line wins."""
-    test: Annotated[Path | None, _arg("DATA")] = None
-    """Labelled data that is kept apart: scored once, at the end, by the chosen model."""
-
-    task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
-    """What to learn; 'auto' looks at the target."""
-    metric: Annotated[str | None, _arg("NAME")] = None
-    """The score to report first (accuracy, auroc, log_loss, f1, rmse, mae, r2 …)."""
-    group: Annotated[str | None, _arg("COLUMN")] = None
-    """A column whose equal values stay together: all in training or all in testing."""
-    time: Annotated[str | None, _arg("COLUMN")] = None
-    """A column to split by: every fold is tested on what came after its training rows."""
-    weight: Annotated[str | None, _arg("COLUMN")] = None
-    """A column of row weights."""
-    drop: Annotated[tuple[str, ...], _arg("COLUMN ...")] = ()
-    """Columns to leave out."""
-    kinds: Annotated[tuple[str, ...], _arg("NAME=KIND ...")] = ()
-    """Column kinds to set (number, category, boolean, date, ignored)."""
-    missing_target: Literal["refuse", "drop"] = "refuse"
-    """What to do with rows whose target is missing."""
-    balance: bool = False
-    """Weigh every class the same, however rare."""
-    probe: bool = False
-    """Record activations and gradients layer by layer as the networks train; the weights are the same."""
-    header: bool = True
-    """Whether the table's first line names its columns."""
-    size: Annotated[int | None, _arg("PIXELS")] = None
-    """Images: resize to this many pixels a side."""
-
-    model: Annotated[str, _arg("NAME")] = "auto"
-    """The network: mlp, resmlp, tabm for tables; cnn, cnn-bn, lenet, resnet20, resnet18, wrn-16-4, convnext,
-    mobilenet, vit … for images; 'auto' takes an MLP for tables and a small CNN for images."""
-    augment: Annotated[str | None, _arg("NAME", "none")] = None
-    """Images: what changes them at random in training (standard, digits, colour, cutout, mixup, cutmix, strong)."""
-    views: Literal["one", "flip", "shifts"] = "one"
-    """Images: what a prediction is averaged over, the image alone or also its mirror image, or shifts too."""
-    hidden: Annotated[tuple[int, ...] | None, _arg("WIDTH ...")] = None
-    """Widths of the hidden layers."""
-    embedding: Literal["auto", "none", "piecewise", "periodic"] = "auto"
-    """How an MLP takes in numbers."""
-    scaling: Literal["auto", "standard", "robust", "quantile", "none"] = "auto"
-    """How numbers are scaled, learned from each fold's training rows; 'auto' is standard, by rank where a
-    column has values beyond 10 standard deviations."""
-    learning_rate: Annotated[str | None, _arg("VALUE|LOW:HIGH", "tables 3e-4:1e-2, images 1e-3")] = None
-    """A value, or a range to search."""
-    weight_decay: Annotated[str | None, _arg("VALUE|LOW:HIGH", "tables 1e-4:0.3, images 1e-2")] = None
-    """A value, or a range to search."""
-    dropout: Annotated[str | None, _arg("VALUE|LOW:HIGH", "tables 0:0.5, images 0.3")] = None
-    """A value, or a range to search."""
-
-    loss: Annotated[str | None, _arg("NAME", "cross_entropy or squared_error")] = None
-    """What training minimises (focal, hinge; huber, quantile, gaussian, poisson, negative_binomial …)."""
-    optimizer: Annotated[str | None, _arg("NAME", "adamw")] = None
-    """How weights move (sgd, adamw, nadam, radam, rmsprop, lion, lamb, muon, schedule_free_adamw …)."""
-    schedule: Annotated[str | None, _arg("NAME", "constant")] = None
-    """The learning rate over the training (cosine, linear, one_cycle, wsd, exponential, steps, plateau …)."""
-    clip: Annotated[str | None, _arg("VALUE|LOW:HIGH", "1")] = None
-    """The longest gradient, as a norm over all weights; 0 leaves it as it is."""
-    ema: Annotated[str | None, _arg("DECAY|LOW:HIGH", "none")] = None
-    """Evaluate and keep an exponential moving average of the weights, of this decay (0.999, say)."""
-    swa: Annotated[str | None, _arg("SHARE|LOW:HIGH", "none")] = None
-    """Evaluate and keep the plain mean of the weights from this share of the training on (0.75, say)."""
-    sam: Annotated[str | None, _arg("RADIUS|LOW:HIGH", "none")] = None
-    """Take the gradient where the loss is worst within this distance of the weights (0.05, say)."""
-    layer_decay: Annotated[str | None, _arg("FACTOR|LOW:HIGH", "none")] = None
-    """Learning rates that fall by this factor with each layer from the output to the input (0.75, say)."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """What training computes in; weights are kept in float32."""
-    rematerialise: Literal["none", "activations", "all"] = "none"
-    """What the backward pass computes again to save memory; not on CPU, whose compiler keeps it all the same."""
-    accumulate: Annotated[int | None, _arg("N", "1")] = None
-    """Batches whose gradients make one step."""
-
-    trials: Annotated[int | None, _arg("N", "16 where a range is searched in a table, else 1")] = None
-    """Settings of the hyper-parameters to try."""
-    search: Literal["sobol", "random", "tpe", "cmaes"] = "sobol"
-    """How settings are chosen: evenly spread, at random, or batch after batch from what the ones before were worth."""
-    prune: Literal["none", "halving", "hyperband", "racing"] = "none"
-    """Give trials up early: all but the best third, in brackets, or those that are significantly worse."""
-    budget: Annotated[str | None, _arg("TIME", "none")] = None
-    """Stop after this long (90, 90s, 30m, 2h) with the trials that are complete; manyfit resume goes on."""
-    warm_start: Annotated[Path | None, _arg("RUN")] = None
-    """Begin the search with the best settings of an earlier run."""
-    seeds: Annotated[int | None, _arg("N", "1; 3 for a table of at most 1,000 rows")] = None
-    """Networks for each trial and fold."""
-    folds: Annotated[int, _arg("N", "5")] = 5
-    """Parts of the cross-validation; 1 is a single hold-out."""
-    repeats: Annotated[int | None, _arg("N", "1; 20 bootstraps")] = None
-    """How often the rows are shuffled and folded anew, or resampled."""
-    plan: Literal["folds", "each", "bootstrap"] = "folds"
-    """Cross-validation in folds; one row or group left out at a time; or resamples, tested by what they left out."""
-    gap: Annotated[float, _arg("SPAN", "0")] = 0.0
-    """With --time: rows left out between training and test rows, in units of that column (dates: days)."""
-    window: Annotated[float | None, _arg("SPAN", "all")] = None
-    """With --time: train on rows at most this much older than the test rows."""
-    embargo: Annotated[float | None, _arg("SPAN", "none")] = None
-    """With --time: test every block, and train on rows at least this much later too."""
-    epochs: Annotated[int | None, _arg("N", "tables 100, images 15")] = None
-    """The most passes over the training rows."""
-    patience: Annotated[int | None, _arg("N", "tables 12, images 5")] = None
-    """Epochs without a better validation loss before a network stops; 0 never stops early."""
-    batch_size: Annotated[int | None, _arg("ROWS", "32 to 512 by the number of rows")] = None
-    """Rows in a step."""
-    validation: Annotated[float, _arg("SHARE", "0.2")] = 0.2
-    """The share of each fold's training rows that decides when to stop and which trial to choose."""
-    seed: Annotated[int, _arg("N", "0")] = 0
-    """Where all randomness derives from."""
-    checkpoint_seconds: Annotated[float, _arg("SECONDS", "15")] = 15.0
-    """Time between two checkpoints."""
-    json: bool = False
-    """Print the summary as JSON on standard output."""
-    quiet: bool = False
-    """Print no progress."""
-
-    def asked(self) -> dict[str, Any]:
-        """The options as plain values: what a run folder keeps to go on."""
-        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
-
-    @classmethod
-    def of(cls, content: Any, source: str) -> Fit:
-        """The options of a mapping; raises ``ConfigError`` that names what is unknown or of a wrong type."""
-        if not isinstance(content, dict):
-            raise ConfigError(f"{source}: expected lines of 'option: value', found a {_kind_of(content)}")
-        hints = typing.get_type_hints(cls)
-        values = {}
-        for key, value in content.items():
-            name = str(key).replace("-", "_")
-            if name not in hints:
-                raise ConfigError(f"{source}: unknown option {key!r}; {nearest(name, hints)}")
-            if value is not None:
-                values[name] = _typed(name, value, hints[name], source)
-        return cls(**values)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Path):
-        return str(value)
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _kind_of(value: Any) -> str:
-    return {"list": "list", "str": "single text"}.get(type(value).__name__, type(value).__name__)
-
-
-def _typed(name: str, value: Any, hint: Any, source: str) -> Any:
-    """``value``, plain or as text, as the option's type."""
-
-    def wrong(wanted: str) -> ConfigError:
-        return ConfigError(f"{source}: {name} is {value!r}; give {wanted}")
-
-    if isinstance(hint, types.UnionType):  # X | None
-        hint = next(kind for kind in typing.get_args(hint) if kind is not type(None))
-    if typing.get_origin(hint) is Literal:
-        if value not in typing.get_args(hint):
-            raise ConfigError(f"{source}: {name} is {value!r}; {nearest(str(value), typing.get_args(hint))}")
-        return value
-    if typing.get_origin(hint) is tuple:
-        kind = typing.get_args(hint)[0]
-        items = value if isinstance(value, (list, tuple)) else [value]
-        return tuple(_typed(name, item, kind, source) for item in items)
-    if isinstance(value, (list, dict)):
-        raise wrong("one value")
-    if hint is bool:
-        answer = {"true": True, "false": False}.get(str(value).lower())
-        if answer is None:
-            raise wrong("true or false")
-        return answer
-    if hint in (int, float):
-        try:
-            if isinstance(value, bool):
-                raise ValueError
-            return hint(str(value))
-        except ValueError:
-            raise wrong("a whole number" if hint is int else "a number") from None
-    return hint(str(value))
+__all__ = ["Compare", "Curve", "Demo", "Evaluate", "Fit", "Inspect", "Predict", "Range", "Report", "Resume"]
 
 
 @dataclass
@@ -239,15 +23,17 @@ class Predict:
 
     Examples:
       manyfit predict runs/adult new.csv
-      manyfit predict runs/adult new.csv -o scored.parquet
+      manyfit predict runs/adult new.csv -o scored.parquet --coverage 0.9
     """
 
-    run: Annotated[Path, tyro.conf.Positional, _place("RUN")]
+    run: Annotated[Path, tyro.conf.Positional, place("RUN")]
     """A run folder."""
-    data: Annotated[Path, tyro.conf.Positional, _place("DATA")]
+    data: Annotated[Path, tyro.conf.Positional, place("DATA")]
     """Rows like those it was trained on; the target may be missing, columns in any order."""
-    out: Annotated[Path | None, _arg("FILE", "CSV on standard output", "-o")] = None
+    out: Annotated[Path | None, arg("FILE", "CSV on standard output", "-o")] = None
     """A file for the predictions: .csv, .tsv or .parquet."""
+    coverage: Annotated[float | None, arg("SHARE", "none")] = None
+    """Add what each row may be, the set of classes or the interval that holds the truth in this share of rows."""
 
 
 @dataclass
@@ -259,11 +45,11 @@ class Evaluate:
       manyfit evaluate runs/adult adult-test.csv --json
     """
 
-    run: Annotated[Path, tyro.conf.Positional, _place("RUN")]
+    run: Annotated[Path, tyro.conf.Positional, place("RUN")]
     """A run folder."""
-    data: Annotated[Path, tyro.conf.Positional, _place("DATA")]
+    data: Annotated[Path, tyro.conf.Positional, place("DATA")]
     """Labelled rows."""
-    json: Annotated[bool, _Switch] = False
+    json: Annotated[bool, Switch] = False
     """Print JSON."""
 
 
@@ -277,11 +63,11 @@ class Resume:
       manyfit resume runs/adult
     """
 
-    run: Annotated[Path, tyro.conf.Positional, _place("RUN")]
+    run: Annotated[Path, tyro.conf.Positional, place("RUN")]
     """A run folder."""
-    json: Annotated[bool, _Switch] = False
+    json: Annotated[bool, Switch] = False
     """Print the summary as JSON on standard output."""
-    quiet: Annotated[bool, _Switch] = False
+    quiet: Annotated[bool, Switch] = False
     """Print no progress."""
 
 
@@ -293,7 +79,7 @@ class Report:
       manyfit report runs/adult
     """
 
-    run: Annotated[Path, tyro.conf.Positional, _place("RUN")]
+    run: Annotated[Path, tyro.conf.Positional, place("RUN")]
     """A run folder."""
 
 
@@ -309,9 +95,9 @@ class Compare:
       manyfit compare runs/a runs/b -o compared.html
     """
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, _place("RUN RUN ...")] = ()
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, place("RUN RUN ...")] = ()
     """Run folders, two or more."""
-    out: Annotated[Path | None, _arg("FILE", short="-o")] = None
+    out: Annotated[Path | None, arg("FILE", short="-o")] = None
     """An HTML file for the comparison."""
 
 
@@ -331,21 +117,21 @@ class Inspect:
       manyfit inspect runs/adult --graph network.svg
     """
 
-    path: Annotated[Path, tyro.conf.Positional, _place("DATA|RUN")]
+    path: Annotated[Path, tyro.conf.Positional, place("DATA|RUN")]
     """A table, images, or a run folder."""
-    target: Annotated[str | None, _arg("COLUMN")] = None
+    target: Annotated[str | None, arg("COLUMN")] = None
     """The column to predict."""
     header: bool = True
     """Whether the table's first line names its columns."""
-    size: Annotated[int | None, _arg("PIXELS")] = None
+    size: Annotated[int | None, arg("PIXELS")] = None
     """Images: resize to this many pixels a side."""
-    model: Annotated[str | None, _arg("NAME")] = None
+    model: Annotated[str | None, arg("NAME")] = None
     """The network to look at before training, named as for manyfit fit."""
-    data: Annotated[Path | None, _arg("DATA", "what the run was trained on")] = None
+    data: Annotated[Path | None, arg("DATA", "what the run was trained on")] = None
     """Of a run: labelled rows to look at its networks with."""
-    graph: Annotated[Path | None, _arg("FILE")] = None
+    graph: Annotated[Path | None, arg("FILE")] = None
     """Write the computational graph: .svg, .html (with the table), .dot (Graphviz) or .json."""
-    json: Annotated[bool, _Switch] = False
+    json: Annotated[bool, Switch] = False
     """Print JSON."""
 
 
@@ -361,29 +147,65 @@ class Range:
       manyfit range adult.csv --target income --optimizer sgd --low 1e-3 --high 10
     """
 
-    data: Annotated[Path, tyro.conf.Positional, _place("DATA")]
+    data: Annotated[Path, tyro.conf.Positional, place("DATA")]
     """A table or images, as for manyfit fit."""
-    target: Annotated[str | None, _arg("COLUMN")] = None
+    target: Annotated[str | None, arg("COLUMN")] = None
     """The column to predict."""
-    optimizer: Annotated[str | None, _arg("NAME", "adamw")] = None
+    optimizer: Annotated[str | None, arg("NAME", "adamw")] = None
     """How weights move."""
-    schedule: Annotated[str | None, _arg("NAME", "constant")] = None
+    schedule: Annotated[str | None, arg("NAME", "constant")] = None
     """The learning rate over the training; played whole within the steps."""
-    low: Annotated[float, _arg("RATE", "1e-5")] = 1e-5
+    low: Annotated[float, arg("RATE", "1e-5")] = 1e-5
     """The smallest rate."""
-    high: Annotated[float, _arg("RATE", "1")] = 1.0
+    high: Annotated[float, arg("RATE", "1")] = 1.0
     """The largest rate."""
-    rates: Annotated[int, _arg("N", "16")] = 16
+    rates: Annotated[int, arg("N", "16")] = 16
     """How many rates, evenly spread in the logarithm."""
-    seeds: Annotated[int, _arg("N", "3")] = 3
+    seeds: Annotated[int, arg("N", "3")] = 3
     """Networks for each rate."""
-    steps: Annotated[int, _arg("N", "300")] = 300
+    steps: Annotated[int, arg("N", "300")] = 300
     """Updates of each network, rounded up to whole epochs."""
     header: bool = True
     """Whether the table's first line names its columns."""
-    size: Annotated[int | None, _arg("PIXELS")] = None
+    size: Annotated[int | None, arg("PIXELS")] = None
     """Images: resize to this many pixels a side."""
-    json: Annotated[bool, _Switch] = False
+    json: Annotated[bool, Switch] = False
+    """Print JSON."""
+
+
+@dataclass
+class Curve:
+    """The score against the training rows, and what more would bring.
+
+    One setting, trained on growing parts of every fold's training rows, all at
+    once; the score at each size comes with its 95 % interval.
+
+    Examples:
+      manyfit curve adult.csv --target income
+      manyfit curve images/ --target folder --shares 0.1 0.3 1 --seeds 2
+    """
+
+    data: Annotated[Path, tyro.conf.Positional, place("DATA")]
+    """A table or images, as for manyfit fit."""
+    target: Annotated[str | None, arg("COLUMN")] = None
+    """The column to predict."""
+    model: Annotated[str, arg("NAME")] = "auto"
+    """The network, as for manyfit fit."""
+    metric: Annotated[str | None, arg("NAME")] = None
+    """The score."""
+    shares: Annotated[tuple[float, ...], arg("SHARE ...", "1/16 1/8 1/4 1/2 1")] = ()
+    """Parts of the training rows, in (0, 1]."""
+    folds: Annotated[int, arg("N", "5")] = 5
+    """Parts of the cross-validation."""
+    seeds: Annotated[int | None, arg("N", "1; 3 for a table of at most 1,000 rows")] = None
+    """Networks for each size and fold."""
+    epochs: Annotated[int | None, arg("N", "tables 100, images 15")] = None
+    """The most passes over the training rows."""
+    header: bool = True
+    """Whether the table's first line names its columns."""
+    size: Annotated[int | None, arg("PIXELS")] = None
+    """Images: resize to this many pixels a side."""
+    json: Annotated[bool, Switch] = False
     """Print JSON."""
 
 
@@ -398,5 +220,5 @@ class Demo:
       manyfit demo --out runs/digits
     """
 
-    out: Annotated[Path, _arg("FOLDER", "runs/demo", "-o")] = field(default_factory=lambda: Path("runs/demo"))
+    out: Annotated[Path, arg("FOLDER", "runs/demo", "-o")] = field(default_factory=lambda: Path("runs/demo"))
     """The run folder; an earlier demo there is replaced."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from manyfit.cli import show
-from manyfit.cli.options import Compare, Demo, Evaluate, Fit, Inspect, Predict, Range, Report, Resume
+from manyfit.cli.options import Compare, Curve, Demo, Evaluate, Fit, Inspect, Predict, Range, Report, Resume
 from manyfit.cli.output import check_ending, image_files, write_page, write_table
 from manyfit.cli.progress import Watcher
 from manyfit.engine import RunFolder
@@ -137,6 +137,12 @@ def predict(options: Predict) -> int:
         columns["spread"] = found.spread[np.arange(len(found.labels)), found.output.argmax(axis=1)]
     else:
         columns |= {"prediction": found.output, "spread": found.spread}
+    if options.coverage is not None and predictor.classes:
+        sets = predictor.sets(found, options.coverage)
+        columns["set"] = ["|".join(c for c, inside in zip(predictor.classes, row) if inside) for row in sets]
+    elif options.coverage is not None:
+        ends = predictor.intervals(found, options.coverage)
+        columns |= {"low": ends[:, 0], "high": ends[:, 1]}
     write_table(columns, options.out)
     if options.out is not None:
         _to_stderr(f"{len(found.output)} rows predicted by {predictor.members} networks: {options.out}")
@@ -231,6 +237,27 @@ def range_(options: Range) -> int:
     return 0
 
 
+def curve(options: Curve) -> int:
+    """``manyfit curve``."""
+    from manyfit.experiment.growth import SHARES, learning_curve
+
+    asked = Fit(
+        data=options.data,
+        target=options.target,
+        header=options.header,
+        size=options.size,
+        model=options.model,
+        metric=options.metric,
+        folds=options.folds,
+        seeds=options.seeds,
+        epochs=options.epochs,
+    )
+    task = read_task(asked)
+    found = learning_curve(experiment_for(task, asked.asked()), shares=options.shares or SHARES)
+    print(json.dumps(found.to_json(), indent=1) if options.json else found.text())
+    return 0
+
+
 def demo(options: Demo) -> int:
     """``manyfit demo``."""
     from manyfit.cli.demo import write_digits
@@ -260,6 +287,7 @@ _VERBS: dict[type, Callable[[Any], int]] = {
     Compare: compare,
     Inspect: inspect,
     Range: range_,
+    Curve: curve,
     Demo: demo,
 }
 

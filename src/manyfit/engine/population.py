@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -213,6 +213,20 @@ class Population:
                     outputs=None,
                 )
             )
+
+    def succeed(self, heirs: Mapping[int, int], hyper: Mapping[int, Mapping[str, float]]) -> None:
+        """Let paused members go on from the state of others of their fold, with hyper-parameters of their own.
+
+        ``heirs`` names the source of each member, ``hyper`` the member's values from now on. What it draws at
+        random stays its own.
+        """
+        before = dict(self._waiting)
+        for member, source in heirs.items():
+            own, other = before[member], before[source]
+            if int(own.fold) != int(other.fold):
+                raise ValueError(f"member {member} and its source {source} are of different folds")
+            values: dict[str, Any] = {name: np.float32(hyper[member][name]) for name in own.hyper}
+            self._waiting[member] = other._replace(key=own.key, fold=own.fold, hyper=values)
 
     @property
     def _seated(self) -> int:

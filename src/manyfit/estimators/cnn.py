@@ -30,7 +30,8 @@ class CNNClassifier(Classifier):
 
     ``architecture`` takes the place of ``channels``, ``hidden`` and ``dropout``: a name (``resnet20``, ``vit``
     …) or one of ``manyfit.models``. ``augment`` is a name (``standard``, ``digits`` …) or some of
-    ``manyfit.augment``; ``views`` is what a prediction is averaged over (``one``, ``flip``, ``shifts``).
+    ``manyfit.augment``; ``views`` is what a prediction is averaged over (``one``, ``flip``,
+    ``shifts``, ``flip-shifts``).
     ``fit`` and the other settings are as in ``MLPClassifier``.
 
     Every check of scikit-learn's for estimators passes.

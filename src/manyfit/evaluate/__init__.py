@@ -22,6 +22,9 @@ from manyfit.evaluate.intervals import (
     resampled_interval,
     row_interval,
 )
+from manyfit.evaluate.label_noise import Suspects, label_suspects
+from manyfit.evaluate.nested import NestedPlan, nested_interval, nested_plan
+from manyfit.evaluate.power_law import Extrapolation, PowerLaw, extrapolate, fit_power_law
 from manyfit.evaluate.selection import chosen_fold_by_fold, others_of
 from manyfit.evaluate.significance import (
     Discordance,
@@ -33,17 +36,23 @@ from manyfit.evaluate.significance import (
     mcnemar,
 )
 from manyfit.evaluate.spread import Spread, variance_components
+from manyfit.evaluate.twins import Twins, twins
 
 __all__ = [
     "Comparison",
     "Discordance",
+    "Extrapolation",
     "Interval",
     "Isotonic",
+    "NestedPlan",
     "Posterior",
+    "PowerLaw",
     "Ranking",
     "Split",
     "Spread",
+    "Suspects",
     "Temperature",
+    "Twins",
     "bca_interval",
     "bootstrap_632_plus",
     "chosen_fold_by_fold",
@@ -53,15 +62,21 @@ __all__ = [
     "correlated_t",
     "cv_plus_interval",
     "delong",
+    "extrapolate",
+    "fit_power_law",
     "friedman",
     "hierarchical_interval",
     "holm",
+    "label_suspects",
     "mcnemar",
+    "nested_interval",
+    "nested_plan",
     "no_information_error",
     "others_of",
     "paired_test",
     "plan",
     "resampled_interval",
     "row_interval",
+    "twins",
     "variance_components",
 ]

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from manyfit.experiment.result import Result
-from manyfit.experiment.run import Run, Status
+from manyfit.experiment.run import Run
+from manyfit.experiment.status import Status
 from manyfit.space import Distribution
-from manyfit.tune import Method, Pruner
+from manyfit.tune import Evolution, Method, Pruner
 
 if TYPE_CHECKING:
     from manyfit.inspect import NetworkReport
@@ -55,6 +56,8 @@ class Experiment:
     """Trials suggested at once; planned where None."""
     prune: Pruner | str | None = None
     """Which trials are given up early: ``"halving"``, ``"hyperband"``, ``"racing"`` or a ``manyfit.tune.Pruner``."""
+    evolve: Evolution | None = None
+    """Population-based training: poor trials go on from good ones (``manyfit.tune.Evolution``)."""
     budget: float | None = None
     """Seconds after which no more is trained; the trials that are complete then are the result."""
     first_trials: Sequence[Mapping[str, Any]] = ()

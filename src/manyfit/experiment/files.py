@@ -47,6 +47,7 @@ SETTINGS = (
     "search",
     "batch",
     "prune",
+    "evolve",
 )
 
 

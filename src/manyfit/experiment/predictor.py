@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from safetensors.numpy import save as save_arrays
 from manyfit import metrics
 from manyfit.engine import Fold, RunFolder
 from manyfit.errors import DataError, ManyfitError, RunError
+from manyfit.evaluate import conformal_interval, conformal_sets
 from manyfit.experiment.describe import describe, rebuild
 from manyfit.experiment.records import from_named, named_leaves
 from manyfit.tasks.encoders import encoder_from_json
@@ -64,6 +65,8 @@ class Predictor:
     """The shapes of one row of the data set."""
     hyper: tuple[str, ...] = ()
     encoder: Encoder | None = None
+    calibration: Mapping[str, np.ndarray] | None = None
+    """Out-of-fold ``output`` and ``target`` of the rows that it was cross-validated on, to say how far to trust it."""
 
     @property
     def members(self) -> int:
@@ -93,6 +96,45 @@ class Predictor:
         if not self.classes:
             raise DataError("probabilities are for classes; this model predicts values: use predict")
         return self.prediction(rows).output
+
+    def predict_set(self, rows: Any, coverage: float = 0.9) -> np.ndarray:
+        """The classes that each row may be, bool ``(rows, classes)``: in ``coverage`` of rows the true one is there.
+
+        Conformal, by the rows that the networks were cross-validated on: rows to come have to be like those. As
+        the networks of all folds predict together here, and of one fold there, it covers a little more.
+
+        Raises:
+            DataError: a model of values, or one without its cross-validated predictions.
+        """
+        if not self.classes:
+            raise DataError("sets are for classes; this model predicts values: use predict_interval")
+        return self.sets(self.prediction(rows), coverage)
+
+    def predict_interval(self, rows: Any, coverage: float = 0.9) -> np.ndarray:
+        """The lower and upper end ``(rows, 2)`` between which the value lies in ``coverage`` of rows.
+
+        Otherwise as ``predict_set``; all intervals are equally wide.
+        """
+        if self.classes:
+            raise DataError("intervals are for values; this model predicts classes: use predict_set")
+        return self.intervals(self.prediction(rows), coverage)
+
+    def sets(self, found: Prediction, coverage: float = 0.9) -> np.ndarray:
+        """``predict_set`` for rows that are predicted already."""
+        known = self._calibration()
+        return conformal_sets(known["output"], known["target"], found.output, coverage=coverage)
+
+    def intervals(self, found: Prediction, coverage: float = 0.9) -> np.ndarray:
+        """``predict_interval`` for rows that are predicted already."""
+        known = self._calibration()
+        return conformal_interval(known["output"], known["target"], found.output, coverage=coverage)
+
+    def _calibration(self) -> Mapping[str, np.ndarray]:
+        if self.calibration is None:
+            raise DataError(
+                "this model has no cross-validated predictions to say how far to trust it by (predictions.safetensors)"
+            )
+        return self.calibration
 
     def evaluate(self, rows: Any) -> dict[str, float]:
         """The ensemble's metrics on labelled rows."""
@@ -171,6 +213,7 @@ class Predictor:
                 data=spec,
                 hyper=tuple(about["hyper"]),
                 encoder=encoder_from_json(about["encoder"]),
+                calibration=_calibration_in(folder),
             )
         except ManyfitError:
             raise
@@ -207,6 +250,18 @@ class Predictor:
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_compiled"}
+
+
+def _calibration_in(folder: RunFolder) -> dict[str, np.ndarray] | None:
+    """The out-of-fold predictions of a run, where it has any."""
+    place = folder / "predictions.safetensors"
+    if not place.is_file():
+        return None
+    try:
+        found = load_arrays(place.read_bytes())
+        return {name: found[name] for name in ("output", "target")}
+    except (OSError, SafetensorError, KeyError) as error:
+        raise RunError(f"{place} cannot be read ({error}); restore it or run the experiment anew") from error
 
 
 def spec_of(data: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from manyfit import metrics
 from manyfit.errors import ConfigError
-from manyfit.evaluate import Split, plan
+from manyfit.evaluate import Split, plan, twins
 from manyfit.experiment.search import Search
 from manyfit.experiment.trials import Trial
 from manyfit.tasks import task_of
@@ -19,6 +20,12 @@ from manyfit.tune import named_pruner
 
 if TYPE_CHECKING:
     from manyfit.experiment.experiment import Experiment
+
+
+MOST_COMPARED = 200_000
+"""Rows beyond which nobody waits for them to be compared."""
+TWIN_SHARE = 0.01
+"""The part of the rows from which on twins are worth a word."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,13 @@ def prepare(experiment: Experiment) -> Prepared:
     pruner = named_pruner(experiment.prune) if isinstance(experiment.prune, str) else experiment.prune
     if pruner is not None and experiment.validation == 0 and task.rows:
         raise ConfigError("pruning compares losses on validation rows, and validation=0 holds none out")
+    if experiment.evolve is not None and (
+        pruner is not None or experiment.patience is not None or experiment.search not in ("sobol", "random")
+    ):
+        raise ConfigError(
+            "evolving trials all train to the last epoch: give patience=None (--patience 0), no pruning, and a "
+            "search that does not learn"
+        )
     search = Search(
         _settled(experiment.objective, task),
         experiment.batch_size,
@@ -77,6 +91,30 @@ def prepare(experiment: Experiment) -> Prepared:
         found = metrics.metric(experiment.metric or task.metric or metrics.DEFAULTS[task.kind][0], task.kind)
         metric, direction = found.name, found.direction
     return Prepared(task, trials[0].objective, splits, search, trials, metric, direction)
+
+
+def twin_warnings(prepared: Prepared) -> list[str]:
+    """What is to be said of rows with identical inputs; nothing where they are few, or too many rows to look."""
+    task = prepared.task
+    if (
+        task.kind == "own"
+        or not 0 < task.rows <= MOST_COMPARED
+        or not isinstance(task.data["inputs"], Mapping)
+    ):
+        return []
+    found = twins(task.data["inputs"], task.data["target"], prepared.splits)
+    said = []
+    if found.leaked > TWIN_SHARE * found.rows:
+        said.append(
+            f"{found.leaked} of {found.rows} rows ({found.leaked_share:.1%}) are tested by networks that trained on a "
+            "row of the same inputs, so that the score may flatter: drop duplicates, or keep them together by a group"
+        )
+    if found.contradicted > TWIN_SHARE * found.rows:
+        said.append(
+            f"{found.contradicted} of {found.rows} rows ({found.contradicted / found.rows:.1%}) have a twin of the "
+            "same inputs with another target: no model is right about both"
+        )
+    return said
 
 
 def _settled(objective: Any, task: Task) -> Any:

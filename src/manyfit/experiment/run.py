@@ -28,41 +28,16 @@ from manyfit.engine.folder import plain
 from manyfit.errors import RunError
 from manyfit.experiment.examples import write_examples
 from manyfit.experiment.files import request_of, write_result
-from manyfit.experiment.preparation import prepare
+from manyfit.experiment.preparation import prepare, twin_warnings
 from manyfit.experiment.records import Records
 from manyfit.experiment.result import Result
+from manyfit.experiment.status import Status, status_of
 from manyfit.experiment.summary import criterion, score_member, sizes_of, summarise
 from manyfit.experiment.trials import Bucket, Trial, buckets_of
-from manyfit.tune import Told
+from manyfit.tune import Evolution, Told
 
 if TYPE_CHECKING:
     from manyfit.experiment.experiment import Experiment
-
-
-@dataclass(frozen=True)
-class Status:
-    """Where a run stands, for whoever watches it."""
-
-    members: int
-    done: int
-    running: int
-    epochs: int
-    """Member-epochs trained so far."""
-    epochs_expected: float
-    elapsed: float
-    """Seconds since training began."""
-    trials_done: int
-    best_trial: int | None
-    best_score: float | None
-    best_spread: float | None
-    metric: str
-
-    @property
-    def remaining(self) -> float | None:
-        """Seconds that are likely left, or None while nothing can be said."""
-        if self.epochs <= 0 or self.elapsed <= 0:
-            return None
-        return max(0.0, (self.epochs_expected - self.epochs) * self.elapsed / self.epochs)
 
 
 @dataclass
@@ -80,6 +55,7 @@ class Run:
         self.started = time.perf_counter()
         use_compilation_cache()
         self.prepared = prepare(self.experiment)
+        self.warnings += twin_warnings(self.prepared)
         self.timing["data"] = time.perf_counter() - self.started
         if path is None:
             if resume:
@@ -223,13 +199,12 @@ class Run:
             chunk=experiment.chunk,
             predict=prepared.task.kind != "own",
         )
-        trials = {trial.index: trial for trial in bucket.trials}
         rung = 0
 
         def finish(outcome: Outcome) -> None:
             index = first + outcome.index
             member = self.members[index]
-            row = score_member(prepared, trials[member.trial], member, outcome)
+            row = score_member(prepared, self.trials[member.trial], member, outcome)
             records.add(index, row, outcome.model, outcome.outputs)
             self._forget(member.trial)
 
@@ -240,7 +215,19 @@ class Run:
 
         def watch(now: Progress) -> None:
             if self.progress is not None:
-                self.progress(self._status(now, first))
+                self.progress(
+                    status_of(
+                        records.rows,
+                        members=self._members_in_all,
+                        each=self._each,
+                        epochs=experiment.epochs,
+                        here=now.epochs,
+                        first=first,
+                        running=now.running,
+                        elapsed=time.perf_counter() - self.training,
+                        metric=prepared.metric,
+                    )
+                )
 
         hooks = Hooks(
             finish=finish,
@@ -249,8 +236,8 @@ class Run:
             save=save,
             save_due=lambda: time.perf_counter() - self.saved > self.save_every,
         )
-        pruner = prepared.search.pruner
-        rungs = [] if pruner is None else pruner.rungs(experiment.epochs)
+        judge = prepared.search.pruner or experiment.evolve
+        rungs = [] if judge is None else judge.rungs(experiment.epochs)
         reached = 0 if resume is None else resume.meta["rung"]
         finished = True
         for rung, until in enumerate([*rungs, experiment.epochs]):
@@ -259,11 +246,14 @@ class Run:
                 self._merge(population, first)
             if not finished or rung == len(rungs):
                 break
-            if rung >= reached:
+            if experiment.evolve is not None:
+                heirs = self._evolve(experiment.evolve, bucket, until)
+                if rung >= reached:
+                    self._hand_over(population, first, heirs)
+            elif rung >= reached:
                 losers = self._losers(bucket, until)
-                population.drop(
-                    [i for i in population.paused if self.members[first + i].trial in losers], hooks
-                )
+                gone = [i for i in population.paused if self.members[first + i].trial in losers]
+                population.drop(gone, hooks)
         self.compile += population.compile_seconds
         return finished
 
@@ -293,8 +283,40 @@ class Run:
             sizes=(sizes["n_train"], sizes["n_test"]),
         )
 
-    def _losses(self, bucket: Bucket, trial: int, rung: int) -> np.ndarray:
-        """A trial's lowest validation losses up to a rung, ``(seeds, folds)``; infinite where it diverged."""
+    def _evolve(self, evolution: Evolution, bucket: Bucket, rung: int) -> dict[int, int]:
+        """Give trials new settings at a rung; returns whose networks they go on with."""
+        search = self.prepared.search
+        space = search.space
+        losses = {
+            t.index: float(np.mean(self._losses(bucket, t.index, rung, last=True))) for t in bucket.trials
+        }
+        numbers = {
+            t.index: {
+                path: self.trials[t.index].values[path]
+                for path in t.values
+                if path in t.hyper and path in space
+            }
+            for t in bucket.trials
+        }
+        heirs = evolution.heirs(losses, numbers, space, rung=rung, seed=self.experiment.seed)
+        for trial, heir in heirs.items():
+            values = self.trials[trial].values | heir.values
+            self.trials[trial] = search.trial(trial, values)
+        return {trial: heir.source for trial, heir in heirs.items()}
+
+    def _hand_over(self, population: Population, first: int, heirs: Mapping[int, int]) -> None:
+        """Let the paused networks of each heir go on from those of its source, seed by seed and fold by fold."""
+        paused = set(population.paused)
+        pairs, hyper = {}, {}
+        for trial, source in heirs.items():
+            for mine, other in zip(self.places[trial], self.places[source]):
+                if mine - first in paused and other - first in paused:
+                    pairs[mine - first] = other - first
+                    hyper[mine - first] = self.trials[trial].hyper
+        population.succeed(pairs, hyper)
+
+    def _losses(self, bucket: Bucket, trial: int, rung: int, last: bool = False) -> np.ndarray:
+        """A trial's lowest (or ``last``) validation losses up to a rung, ``(seeds, folds)``, infinite if diverged."""
         name = f"validation/{bucket.objective.monitor}"
         values = self.history.get(name, self.history.get(f"train/{bucket.objective.monitor}"))
         assert values is not None
@@ -303,7 +325,7 @@ class Run:
             member, row = self.members[i], self.records.rows.get(i)
             curve = values[i, :rung]
             if (row is None or row["status"] != "diverged") and np.isfinite(curve).any():
-                found[member.seed, member.fold] = np.nanmin(curve)
+                found[member.seed, member.fold] = curve[-1] if last else np.nanmin(curve)
         return found
 
     def _forget(self, trial: int) -> None:
@@ -349,37 +371,4 @@ class Run:
         return (
             f"the budget of {self.experiment.budget:g} s ended the search after {done} of "
             f"{self.prepared.search.trials} trials"
-        )
-
-    def _status(self, now: Progress, first: int) -> Status:
-        metric = self.prepared.metric
-        scores: dict[int, list[float]] = {}
-        losses: dict[int, list[float]] = {}
-        epochs = 0
-        for row in self.records.rows.values():
-            epochs += row["epochs"]
-            if row["status"] == PRUNED:
-                continue
-            scores.setdefault(row["trial"], []).append(row["test"].get(metric, np.nan))
-            losses.setdefault(row["trial"], []).append(row["validation"].get("loss", np.nan))
-        whole = {t: s for t, s in scores.items() if len(s) == self._each}
-        best = None
-        if whole:
-            best = min(whole, key=lambda t: np.inf if not np.isfinite(m := np.mean(losses[t])) else m)
-        total = self._members_in_all
-        done = len(self.records.rows)
-        typical = epochs / done if done else self.experiment.epochs
-        trained = now.epochs + sum(r["epochs"] for i, r in self.records.rows.items() if i < first)
-        return Status(
-            members=total,
-            done=done,
-            running=now.running,
-            epochs=trained,
-            epochs_expected=max(trained, typical * total),
-            elapsed=time.perf_counter() - self.training,
-            trials_done=len(whole),
-            best_trial=best,
-            best_score=None if best is None else float(np.mean(whole[best])),
-            best_spread=None if best is None else float(np.std(whole[best])),
-            metric=metric,
         )

@@ -92,10 +92,11 @@ class Search:
             found = [{} for _ in range(count)]
         else:
             found = self._suggested(told, count)
-        return [
-            self.bind(trial_of(done + i, self.objective, self.batch_size, values))
-            for i, values in enumerate(found)
-        ]
+        return [self.trial(done + i, values) for i, values in enumerate(found)]
+
+    def trial(self, index: int, values: Mapping[str, Any]) -> Trial:
+        """The trial of a number with these settings, ready for the task."""
+        return self.bind(trial_of(index, self.objective, self.batch_size, values))
 
     def told(self, trial: Trial, loss: float, epoch: int | None) -> Told:
         """What became of a trial, as the next batch hears it."""

@@ -127,8 +127,8 @@ def summarise(
     ensemble: dict[str, float] = {}
     names: list[str] = []
     if chosen is not None:
-        predictor = _predictor(prepared, chosen, complete[chosen], records)
         predictions = _predictions(prepared, complete[chosen], rows, records)
+        predictor = _predictor(prepared, chosen, complete[chosen], records, predictions)
         names = list(dict.fromkeys([prepared.metric, *rows[complete[chosen][0]]["test"]]))
     if predictions is not None:
         weight = prepared.task.data.get("weight")
@@ -178,7 +178,7 @@ def _choose(
     if len(complete) == 1:
         return best, "it is the only trial"
     if _validated(prepared):
-        return best, f"lowest mean validation loss {count}; its test rows had no say in the choice"
+        return best, f"lowest mean validation loss {count}"
     return best, (
         f"best mean test {prepared.metric} {count}; with no validation part it was chosen by the rows that score it, "
         "so its score flatters it"
@@ -235,7 +235,13 @@ def sizes_of(prepared: Prepared) -> dict[str, float]:
     return {"n_train": max(train, 1.0), "n_test": max(test, 1.0)}
 
 
-def _predictor(prepared: Prepared, chosen: int, members: Sequence[int], records: Records) -> Predictor:
+def _predictor(
+    prepared: Prepared,
+    chosen: int,
+    members: Sequence[int],
+    records: Records,
+    predictions: Mapping[str, np.ndarray] | None,
+) -> Predictor:
     trial = next(t for t in prepared.trials if t.index == chosen)
     spec = spec_of(prepared.task.data)
     usable = [i for i in members if records.rows[i]["status"] != "diverged"]
@@ -251,6 +257,7 @@ def _predictor(prepared: Prepared, chosen: int, members: Sequence[int], records:
         data=spec,
         hyper=tuple(trial.hyper),
         encoder=prepared.task.encoder,
+        calibration=predictions,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -93,5 +94,14 @@ def trial_of(index: int, objective: Any, batch_size: Any, values: Mapping[str, A
 def _plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [_plain(item) for item in value]
-    plain = value is None or isinstance(value, (bool, int, float, str))
-    return value if plain else repr(value)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return repr(value)
+    # by what sets it apart; what is searched inside it has a line of its own
+    told = []
+    for field in dataclasses.fields(value):
+        here = getattr(value, field.name)
+        if field.init and here != field.default and not isinstance(here, Distribution):
+            told.append(f"{field.name}={_plain(here)}")
+    return f"{type(value).__name__}({', '.join(told)})"

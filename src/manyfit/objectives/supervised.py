@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from manyfit.augment import Mixed, Views, augmented, views
+from manyfit.augment import VIEWS, Mixed, Views, augmented, views
 from manyfit.engine.objective import Array, BaseObjective, Batch, Fold, Hyper, Key, Metric, PyTree
 from manyfit.errors import ConfigError, nearest
 from manyfit.losses import CrossEntropy, Loss, SquaredError
@@ -86,7 +86,7 @@ class Supervised(BaseObjective):
     augment: tuple[Any, ...] = ()
     """What changes training images at random (``manyfit.augment``); evaluation sees them as they are."""
     views: Views = "one"
-    """What a prediction of an image is averaged over: the image alone, or also ``flip``, or ``shifts``."""
+    """What a prediction of an image averages over: the image alone, or with ``flip``, ``shifts``, ``flip-shifts``."""
     features: Inputs | None = None
     """Shapes of the features, batch axis 1; ``bind`` fills it in."""
 
@@ -222,8 +222,8 @@ class Supervised(BaseObjective):
         features = self._features(model["prepared"], data)
         if self.views == "one":
             return self._functional().apply(model["weights"], features, train=False)[0]
-        if self.views not in ("flip", "shifts"):
-            raise ConfigError(f"views={self.views!r}: {nearest(self.views, ('one', 'flip', 'shifts'))}")
+        if self.views not in VIEWS:
+            raise ConfigError(f"views={self.views!r}: {nearest(self.views, VIEWS)}")
         several = [
             self._functional().apply(model["weights"], {**features, "pixels": pixels}, train=False)[0]
             for pixels in views(self.views, _pixels(features))

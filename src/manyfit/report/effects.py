@@ -6,26 +6,76 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from manyfit.report.files import RunFiles
 from manyfit.report.findings import Findings, Trial
 from manyfit.report.numbers import PERCENT, capital, clipped, interval, metric_name, short_name
 from manyfit.report.svg import Chart, Figure, Scale, c, scale
+from manyfit.tune import FEWEST, Kind, Understanding, understand
 
 WIDTH, HEIGHT = 300.0, 220.0
 MOST_CHARTS = 12
 MOST_OPTIONS = 10
 MANY_TRIALS = 60
 """From here on only the chosen trial shows its interval."""
+RESAMPLES = 12
+LEAST_R2 = 0.05
+"""Forests that predict trials left out no better than this say nothing."""
+LEAST_PAIR = 0.05
+"""The share from which on two settings are said to act together."""
 JITTER = (0.0, 0.12, -0.12, 0.24, -0.24, 0.06, -0.06, 0.18, -0.18)
 """Steps aside of the dots that share an option, in turn."""
 
 
-def effects(run: RunFiles, found: Findings) -> list[Chart]:
-    """A chart for each hyper-parameter that takes more than one value."""
+def effects(run: RunFiles, found: Findings, told: Understanding | None) -> list[Chart]:
+    """A chart for each hyper-parameter that takes more than one value; the important ones first where that is known."""
     if len(found.trials) < 2:
         return []
-    varied = [name for name in found.searched if len({str(t.hyper.get(name)) for t in found.trials}) > 1]
-    return [_chart(run, found, name) for name in varied[:MOST_CHARTS]]
+    varied = varied_names(found)
+    if told is not None:
+        rank = {importance.name: place for place, importance in enumerate(told.importances)}
+        varied.sort(key=lambda name: rank.get(name, len(rank)))
+    return [_chart(run, found, name, told) for name in varied[:MOST_CHARTS]]
+
+
+def varied_names(found: Findings) -> list[str]:
+    """The hyper-parameters that take more than one value."""
+    return [name for name in found.searched if len({str(t.hyper.get(name)) for t in found.trials}) > 1]
+
+
+def understood(run: RunFiles, found: Findings) -> Understanding | None:
+    """What the trials tell of the hyper-parameters; None where they are too few to tell anything."""
+    names = varied_names(found)[:MOST_CHARTS]
+    kinds: dict[str, Kind] = {}
+    for name in names:
+        about = range_of(run, name)
+        kinds[name] = "choice" if "options" in about else "log" if is_log(about) else "linear"
+    if not names or sum(math.isfinite(t.score.mean) for t in found.trials) < FEWEST:
+        return None
+    scores = [t.score.mean for t in found.trials]
+    return understand([t.hyper for t in found.trials], scores, kinds, resamples=RESAMPLES)
+
+
+def lesson(told: Understanding | None) -> str:
+    """What was learned of the hyper-parameters, in words; empty where nothing can be said."""
+    if told is None:
+        return ""
+    if told.r2 <= LEAST_R2:
+        return (
+            "Forests over these trials predict the score of trials left out no better than their mean does: "
+            "which setting matters cannot be told from them."
+        )
+    first = told.importances[0]
+    text = (
+        f"By forests over the trials (R² {told.r2:.2f} on trials left out), "
+        f"{short_name(first.name)} by itself explains {first.share:.0%} of the score's variance "
+        f"({max(first.low, 0):.0%} to {min(first.high, 1):.0%})"
+    )
+    if told.pairs and told.pairs[0][2] > LEAST_PAIR:
+        a, b, share = told.pairs[0]
+        text += f"; {short_name(a)} and {short_name(b)} explain {share:.0%} more only together"
+    return text + ". The line is what they expect of a setting, all others averaged, with its 95 % band."
 
 
 def legend(found: Findings) -> list[tuple[str, str]]:
@@ -49,7 +99,7 @@ def is_log(about: Mapping[str, Any]) -> bool:
     return about.get("kind") == "loguniform" or bool(about.get("log"))
 
 
-def _chart(run: RunFiles, found: Findings, name: str) -> Chart:
+def _chart(run: RunFiles, found: Findings, name: str, told: Understanding | None) -> Chart:
     about = range_of(run, name)
     values = [t.hyper.get(name) for t in found.trials]
     real = [float(v) for v in values if isinstance(v, (int, float)) and _is_real(v)]
@@ -69,8 +119,20 @@ def _chart(run: RunFiles, found: Findings, name: str) -> Chart:
         height=HEIGHT,
         x_ticks=ticks,
     )
+    caption = ""
+    if told is not None and told.r2 > LEAST_R2:
+        for importance in told.importances:
+            if importance.name == name:
+                caption = f"Explains {importance.share:.0%} of the score's variance by itself."
+        curve = told.dependence.get(name)
+        if curve is not None and ticks is None:
+            low, high = (
+                np.clip(side, figure.y.low, figure.y.high).tolist() for side in (curve.low, curve.high)
+            )
+            figure.band(curve.values, low, high, "area a")
+            figure.line(curve.values, curve.mean, "line a")
     _draw(run, found, figure, places)
-    return Chart(capital(short_name(name)), figure.render())
+    return Chart(capital(short_name(name)), figure.render(), caption)
 
 
 def _is_real(value: Any) -> bool:

@@ -47,6 +47,7 @@ def context(run: RunFiles) -> dict[str, Any]:
     """Everything that the template shows."""
     found = findings(run)
     guess = baseline(run)
+    told = effects.understood(run, found)
     return {
         "run": run,
         "title": run.name,
@@ -59,7 +60,8 @@ def context(run: RunFiles) -> dict[str, Any]:
         "scores": scores(run),
         "spread": spread(run, found),
         "board": board(run, found),
-        "effects": effects.effects(run, found),
+        "effects": effects.effects(run, found, told),
+        "effects_lesson": effects.lesson(told),
         "effects_legend": effects.legend(found),
         "curves": learning_curves(run, found),
         "gradients": gradients(run, found),

@@ -22,6 +22,7 @@ from manyfit.objectives import Supervised
 from manyfit.optim import EMA, SAM, SWA, Accumulate, LayerDecay, Optimizer, named, named_schedule
 from manyfit.space import Choice, Distribution, collect, loguniform, uniform
 from manyfit.tasks.task import Task
+from manyfit.tune import Evolution
 
 WEIGHT_DECAY = loguniform(1e-4, 3e-1)
 DROPOUT = uniform(0.0, 0.5)
@@ -99,6 +100,7 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
         metric=asked.get("metric"),
         search=asked.get("search") or "sobol",
         prune=None if prune == "none" else prune,
+        evolve=None if asked.get("evolve") is None else Evolution(every=asked["evolve"]),
         budget=seconds_of(asked.get("budget")),
         first_trials=first,
         options=asked,

@@ -1,21 +1,31 @@
 """Tuning: which settings to try, and which to give up early."""
 
+from manyfit.tune.evolution import Evolution, Heir
 from manyfit.tune.pruning import PRUNERS, Halving, Hyperband, Pruner, Racing, named_pruner
 from manyfit.tune.sampling import draw, grid, sobol
 from manyfit.tune.suggestions import METHODS, Method, Told, suggest
+from manyfit.tune.understanding import FEWEST, Dependence, Importance, Kind, Understanding, understand
 
 __all__ = [
+    "FEWEST",
     "METHODS",
     "PRUNERS",
+    "Dependence",
+    "Evolution",
     "Halving",
+    "Heir",
     "Hyperband",
+    "Importance",
+    "Kind",
     "Method",
     "Pruner",
     "Racing",
     "Told",
+    "Understanding",
     "draw",
     "grid",
     "named_pruner",
     "sobol",
     "suggest",
+    "understand",
 ]
