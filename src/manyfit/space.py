@@ -40,6 +40,11 @@ class Distribution(ABC):
     def at(self, unit: float) -> Any:
         """The value at quantile ``unit`` in [0, 1]."""
 
+    def holds(self, value: Any) -> bool:
+        """Whether the value may come of it."""
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return number and self.at(0.0) <= value <= self.at(1.0)
+
     def describe(self) -> dict[str, Any]:
         """A JSON-able account of the distribution."""
         return {"kind": type(self).__name__.lower(), **dataclasses.asdict(self)}
@@ -111,6 +116,9 @@ class Choice(Distribution):
 
     def at(self, unit: float) -> Any:
         return self.options[min(len(self.options) - 1, int(unit * len(self.options)))]
+
+    def holds(self, value: Any) -> bool:
+        return value in self.options
 
     def place(self, value: Any) -> int:
         """The place of an option; raises ``ConfigError`` for a value that is none."""

@@ -196,6 +196,14 @@ def test_bootstraps_draw_as_many_and_test_the_rest(extra):
     assert np.mean([len(s.test) for s in splits]) == pytest.approx(90 / np.e, rel=0.05)
 
 
+def test_bootstraps_of_few_groups_always_leave_one_out():
+    for seed in range(30):
+        splits = plan(40, bootstrap=True, repeats=20, groups=np.arange(40) // 8, seed=seed)
+        assert all(len(s.test) and len(s.validation) and len(s.train) for s in splits)
+    with pytest.raises(DataError, match="too few"):
+        plan(20, bootstrap=True, groups=np.arange(20) // 10)
+
+
 def test_hold_out():
     target = np.repeat([0, 1, 2], [80, 17, 3])
     (split,) = plan(100, holdout=0.25, target=target, validation=0.2)
@@ -279,6 +287,7 @@ def test_every_class_that_can_stays_in_training():
         (20, {"gap": 1}, ConfigError, "time as well"),
         (20, {"time": np.arange(20), "repeats": 2}, ConfigError, "repeats"),
         (20, {"folds": "every"}, ConfigError, "'each'"),
+        (20, {"folds": "each", "repeats": 2}, ConfigError, "leave out the same again"),
         (20, {"window": 3}, ConfigError, "window is about folds in time"),
         (20, {"time": np.arange(20), "folds": 1, "embargo": 3}, ConfigError, "at least 2 folds"),
         (20, {"time": np.arange(20), "window": 3, "embargo": 1}, ConfigError, "give one of them"),

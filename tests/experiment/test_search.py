@@ -7,11 +7,12 @@ import json
 
 import numpy as np
 import pytest
-from killed import SEARCH, experiment
+from killed import SEARCH, Net, experiment
 
 import manyfit as mf
 from manyfit.errors import ConfigError
 from manyfit.experiment.run import Run
+from manyfit.models import Custom
 from manyfit.tasks.task import Task
 from manyfit.tune import Evolution, Halving
 
@@ -182,7 +183,58 @@ def noise_experiment(task, seed):
     return base
 
 
+def test_equally_good_trials_of_several_programs_are_one_choice():
+    """By accuracy on few rows ties are ordinary; the model of the trial that is chosen is there."""
+    chosen = []
+    for seed in range(3):
+        base = experiment(trials=6, seeds=1, folds=2, epochs=1, patience=None, validation=0.0, seed=seed)
+        base.batch_size = mf.choice(16, 32)
+        result = base.run()
+        best = [t.trial for t in result.trials if t.score.mean == result.score.mean]
+        chosen.append((result.chosen, min(best)))
+        assert result.best.members == 2
+    assert all(a == b for a, b in chosen)
+
+
+def test_a_search_that_was_steered_says_so(searched):
+    assert searched[0].steered and "steered by all folds" in str(searched[0])
+    plain = experiment(trials=2, epochs=1).run()
+    assert not plain.steered and "steered" not in str(plain)
+
+
+def test_given_settings_need_not_lie_in_the_ranges():
+    found = experiment(
+        given_trials=[{"optimizer.learning_rate": 0.5, "model.hyper.dropout": 0.9}], epochs=1
+    ).run()
+    assert found.trials[0].hyper["optimizer.learning_rate"] == 0.5
+
+
+@pytest.mark.parametrize(("metric", "kind"), [("accuracy", "binary"), ("mae", "regression")])
+def test_one_row_at_a_time_is_scored_by_means_over_rows(metric, kind):
+    base = experiment(trials=1, seeds=1, folds="each", epochs=1, patience=None, validation=0.0, width=None)
+    data = {"inputs": {"x": base.data.data["inputs"]["x"][:12]}, "target": base.data.data["target"][:12]}
+    if kind == "regression":
+        data["target"] = data["target"].astype(np.float32)
+    base.data = Task(kind, data, rows=12, classes=("no", "yes") if kind == "binary" else ())
+    base.objective = mf.Supervised(Custom(Net, {"dropout": 0.0}))
+    result = base.run()
+    assert result.metric == metric and result.score.n == 12
+    assert result.score.mean == pytest.approx(result.ensemble[metric])
+    assert set(result.scores) <= {"accuracy", "log_loss", "brier", "mae"}
+    base.metric = "rmse" if kind == "regression" else "auroc"
+    with pytest.raises(ConfigError, match="of a single test row says nothing"):
+        base.run()
+
+
 def test_what_cannot_be_pruned_is_said():
+    with pytest.raises(ConfigError, match="would first look when the 3 epochs are over"):
+        experiment(prune="halving", epochs=3).run()
+    with pytest.raises(ConfigError, match="racing compares trials fold by fold"):
+        experiment(prune="racing", folds=1).run()
+    with pytest.raises(ConfigError, match="of 4 trials the worst 20% are nobody: give 5 trials"):
+        experiment(evolve=Evolution(), patience=None).run()
+    with pytest.raises(ConfigError, match="outside of what is searched"):
+        experiment(first_trials=[{"optimizer.learning_rate": 5.0}]).run()
     with pytest.raises(ConfigError, match="validation=0 holds none out"):
         experiment(prune="halving", validation=0.0).run()
     with pytest.raises(ConfigError, match="did you mean 'racing'"):

@@ -52,6 +52,16 @@ def test_of_noise_nothing_is_claimed():
     assert max(i.permutation for i in found.importances) < 0.2
 
 
+def test_a_number_that_some_trials_have_not_got_stays_a_number():
+    """As below a choice of networks: where it is there, the score falls with it."""
+    some = [t | ({"layers": 10 * t["decay"]} if t["kind"] == "a" else {}) for t in trials(120)]
+    worth = [-t.get("layers", 5.0) for t in some]
+    found = understand(some, worth, {**KINDS, "decay": "linear", "layers": "linear"})
+    curve = found.dependence["layers"]
+    assert all(isinstance(v, float) for v in curve.values) and min(curve.values) >= 0
+    assert curve.mean[0] > curve.mean[-1] + 2
+
+
 def test_trials_without_a_score_or_without_a_value_do_no_harm():
     some = trials(40)
     worth = [bowl(t) for t in some]

@@ -85,7 +85,12 @@ def result(found: Result, test: Mapping[str, float] | None, page: Path) -> None:
             _print(
                 console,
                 f"  The search itself, a trial chosen anew in each fold: {found.metric} "
-                f"{number(found.search.mean)} ({low} – {high}); free of the luck of having been chosen.",
+                f"{number(found.search.mean)} ({low} – {high}); "
+                + (
+                    "some of the luck of the choice is left in it, for all folds steered what was tried."
+                    if found.steered
+                    else "free of the luck of having been chosen."
+                ),
             )
         if found.pruned:
             epochs = sum(m["epochs"] for m in found.members if m["status"] == "pruned")

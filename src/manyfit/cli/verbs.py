@@ -254,7 +254,9 @@ def curve(options: Curve) -> int:
     )
     task = read_task(asked)
     found = learning_curve(experiment_for(task, asked.asked()), shares=options.shares or SHARES)
-    print(json.dumps(found.to_json(), indent=1) if options.json else found.text())
+    from manyfit.engine.folder import plain
+
+    print(json.dumps(plain(found.to_json()), indent=1) if options.json else found.text())
     return 0
 
 

@@ -131,6 +131,7 @@ class Population:
         self._queue: deque[int] = deque()
         self._waiting: dict[int, Slots] = {}  # members that trained and sit nowhere, as rows on the host
         self._lanes: list[Lane] = []
+        self._begun = False
         self._epochs_of = np.zeros(len(self.members), np.int32)
         self._done = 0
         self.history: dict[str, np.ndarray] = {}
@@ -158,7 +159,8 @@ class Population:
         """
         hooks = hooks or Hooks()
         self._limits = self._limits._replace(until=jnp.int32(until or self.epochs))
-        if not self._lanes:
+        if not self._begun:
+            self._begun = True
             self._done = len(done)
             self._queue = deque(i for i in range(len(self.members)) if i not in done)
             if resume is not None:

@@ -88,6 +88,8 @@ def plan(
     labels, members = _classes(n, target), _groups(n, groups)
     times = None if time is None else _per_row("time", n, time)
     if folds == "each":
+        if repeats > 1:
+            raise ConfigError("each row or group is left out once: repeats would leave out the same again")
         folds, labels = n if members is None else int(members.max()) + 1, None
     elif isinstance(folds, str):
         raise ConfigError(
@@ -148,10 +150,17 @@ def _sorted(rows: Ints) -> Rows:
 
 
 def _drawn(n: int, labels: Ints | None, members: Ints | None, rng: np.random.Generator) -> Ints:
-    """Rows drawn with replacement: as many of each class as there are, or as many groups."""
+    """Rows drawn with replacement: as many of each class as there are, or as many groups.
+
+    Drawn anew where nothing is left out to test, or a single group would be left to train on.
+    """
     if members is not None:
-        groups = rng.integers(0, members.max() + 1, members.max() + 1)
-        return np.concatenate([np.flatnonzero(members == group) for group in groups])
+        count = int(members.max()) + 1
+        for _ in range(100):
+            groups = rng.integers(0, count, count)
+            if 1 < len(np.unique(groups)) < count:
+                return np.concatenate([np.flatnonzero(members == group) for group in groups])
+        raise DataError(f"bootstraps of {count} groups leave none out, or a single one to train on: too few")
     parts = [np.arange(n)] if labels is None else [np.flatnonzero(labels == k) for k in np.unique(labels)]
     drawn = np.concatenate([rng.choice(part, len(part)) for part in parts])
     if len(np.unique(drawn)) == n:

@@ -16,7 +16,9 @@ def chosen_fold_by_fold(losses: npt.ArrayLike, scores: npt.ArrayLike) -> npt.NDA
     trial that stands for a fold was chosen by rows that are not tested in it. This is nested
     cross-validation with an inner hold-out, and costs nothing beyond what was trained. It estimates the
     whole procedure, search and choice; as a single inner hold-out chooses less well than all folds
-    together do, it is a little on the safe side.
+    together do, it is a little on the safe side. All this holds where the trials were there before any
+    fold was looked at: of trials that a learning search suggested, or that pruning left over, by the losses of all
+    folds, some luck is left in the score.
 
     Args:
         losses: ``(trials, folds)`` on each fold's validation rows, lower is better; infinite or NaN for none.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,8 +63,11 @@ def _codes(inputs: Mapping[str, Any]) -> npt.NDArray[np.int64]:
         return np.arange(len(flat[0]) if flat else 0, dtype=np.int64)
     # zeros of either sign and missing values of any bits are one value each
     clean = [np.where(p == p, p + 0.0, np.nan) if p.dtype.kind == "f" else p for p in parts]
-    whole = np.concatenate(
-        [np.ascontiguousarray(p).view(np.uint8).reshape(len(p), -1) for p in clean], axis=1
-    )
     seen: dict[bytes, int] = {}
-    return np.array([seen.setdefault(row.tobytes(), len(seen)) for row in whole], np.int64)
+    codes = np.empty(len(clean[0]), np.int64)
+    for i in range(len(codes)):
+        digest = hashlib.blake2b(digest_size=16)
+        for part in clean:
+            digest.update(part[i].tobytes())
+        codes[i] = seen.setdefault(digest.digest(), len(seen))
+    return codes

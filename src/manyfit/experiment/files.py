@@ -139,7 +139,7 @@ def summary_of(result: Result) -> dict[str, Any]:
             }
             for t in result.pruned
         ],
-        "search": None if result.search is None else _interval(result.search),
+        "search": None if result.search is None else _interval(result.search) | {"steered": result.steered},
         "metric": result.metric,
         "scores": {name: _interval(score) for name, score in result.scores.items()},
         "ensemble": dict(result.ensemble),

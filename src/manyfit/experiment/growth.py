@@ -14,7 +14,7 @@ from manyfit.errors import ConfigError
 from manyfit.evaluate import Extrapolation, Interval, Split, extrapolate, resampled_interval
 from manyfit.experiment.preparation import prepare
 from manyfit.experiment.result import number
-from manyfit.space import collect, resolve
+from manyfit.space import resolve, settle
 from manyfit.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -41,10 +41,12 @@ class LearningCurve:
     def text(self, width: int = 30) -> str:
         """A line for each size, and what more rows would bring."""
         means = [i.mean for i in self.intervals]
-        low, high = min(means), max(means)
+        there = [mean for mean in means if np.isfinite(mean)]
+        low, high = (min(there), max(there)) if there else (0.0, 0.0)
         lines = [f"{'training rows':>13}  {self.metric:>10}  95 % interval"]
         for count, i in zip(self.rows, self.intervals):
-            filled = width if high == low else round(width * (i.mean - low) / (high - low))
+            share = (i.mean - low) / (high - low) if high > low else 1.0
+            filled = round(width * share) if np.isfinite(share) else 0
             between = f"{number(i.low)} to {number(i.high)}"
             lines.append(f"{count:13.0f}  {number(i.mean):>10}  {between:18}  {'#' * max(1, filled)}")
         for count, mean, worst, best in self._expected():
@@ -101,10 +103,14 @@ def learning_curve(
     sizes = sorted(set(shares))
     if len(sizes) < 2 or not 0 < sizes[0] <= sizes[-1] <= 1:
         raise ConfigError(f"shares={list(shares)}: give at least two shares of the training rows, in (0, 1]")
-    middle = {path: kind.at(0.5) for path, kind in collect(experiment.objective).items()} | dict(hyper or {})
+    middle = settle(experiment.objective, lambda label, kind: kind.at(0.5)) | dict(hyper or {})
     objective = resolve(
         experiment.objective, dict(sorted(middle.items(), key=lambda item: item[0].count(".")))
     )
+    if experiment.bootstrap:
+        raise ConfigError(
+            "a learning curve takes growing parts of folds, and bootstraps have rows twice: use folds"
+        )
     size = experiment.batch_size
     one = dataclasses.replace(
         experiment,
@@ -112,6 +118,8 @@ def learning_curve(
         trials=1,
         search="sobol",
         prune=None,
+        evolve=None,
+        budget=None,
         first_trials=(),
         given_trials=None,
         batch_size=size if isinstance(size, int) else int(size.at(0.5)),

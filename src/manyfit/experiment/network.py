@@ -13,7 +13,7 @@ from manyfit.engine import Fold
 from manyfit.errors import ConfigError, DataError
 from manyfit.inspect import NetworkReport, inspect_member
 from manyfit.objectives.opened import opened_members
-from manyfit.space import collect, resolve
+from manyfit.space import resolve, settle
 
 if TYPE_CHECKING:
     from manyfit.experiment.experiment import Experiment
@@ -38,9 +38,19 @@ def untrained_network(experiment: Experiment) -> NetworkReport:
     """The network that the experiment would begin with, searched values in the middle of their range."""
     from manyfit.experiment.preparation import prepare
 
-    middle = {path: kind.at(0.5) for path, kind in collect(experiment.objective).items()}
-    settled = resolve(experiment.objective, middle)
-    one = dataclasses.replace(experiment, objective=settled, trials=1, given_trials=None, batch_size=256)
+    middle = settle(experiment.objective, lambda label, kind: kind.at(0.5))
+    settled = resolve(experiment.objective, dict(sorted(middle.items(), key=lambda item: item[0].count("."))))
+    one = dataclasses.replace(
+        experiment,
+        objective=settled,
+        trials=1,
+        given_trials=None,
+        first_trials=(),
+        batch_size=256,
+        search="sobol",
+        prune=None,
+        evolve=None,
+    )
     prepared = prepare(one)
     objective, data, split = prepared.objective, prepared.task.data, prepared.splits[0]
     if data is None or not hasattr(objective, "features"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from manyfit.experiment.search import Search
 from manyfit.experiment.trials import Trial
 from manyfit.tasks import task_of
 from manyfit.tasks.task import Task
-from manyfit.tune import named_pruner
+from manyfit.tune import Pruner, Racing, named_pruner
 
 if TYPE_CHECKING:
     from manyfit.experiment.experiment import Experiment
@@ -40,6 +41,8 @@ class Prepared:
     """Those of the first batch, later of all batches so far."""
     metric: str
     direction: str
+    evolved: bool = False
+    """Whether poor trials go on from good ones."""
 
 
 def prepare(experiment: Experiment) -> Prepared:
@@ -63,15 +66,7 @@ def prepare(experiment: Experiment) -> Prepared:
         return dataclasses.replace(trial, objective=trial.objective.bind(task.data, task.cardinalities))
 
     pruner = named_pruner(experiment.prune) if isinstance(experiment.prune, str) else experiment.prune
-    if pruner is not None and experiment.validation == 0 and task.rows:
-        raise ConfigError("pruning compares losses on validation rows, and validation=0 holds none out")
-    if experiment.evolve is not None and (
-        pruner is not None or experiment.patience is not None or experiment.search not in ("sobol", "random")
-    ):
-        raise ConfigError(
-            "evolving trials all train to the last epoch: give patience=None (--patience 0), no pruning, and a "
-            "search that does not learn"
-        )
+    _check_judging(experiment, pruner, splits, task)
     search = Search(
         _settled(experiment.objective, task),
         experiment.batch_size,
@@ -88,9 +83,52 @@ def prepare(experiment: Experiment) -> Prepared:
     if task.kind == "own":
         metric, direction = experiment.metric or trials[0].objective.monitor, "minimize"
     else:
-        found = metrics.metric(experiment.metric or task.metric or metrics.DEFAULTS[task.kind][0], task.kind)
+        found = metrics.metric(experiment.metric or task.metric or _first_metric(task, splits), task.kind)
+        if found.name not in metrics.ROW_MEANS and all(len(split.test) == 1 for split in splits):
+            raise ConfigError(
+                f"{found.name} of a single test row says nothing: choose a mean over rows "
+                f"({', '.join(metrics.ROW_MEANS)}), or folds of more rows"
+            )
         metric, direction = found.name, found.direction
-    return Prepared(task, trials[0].objective, splits, search, trials, metric, direction)
+    evolved = experiment.evolve is not None
+    return Prepared(task, trials[0].objective, splits, search, trials, metric, direction, evolved)
+
+
+def _first_metric(task: Task, splits: list[Split]) -> str:
+    """The score that is reported first, of those that so many test rows define."""
+    names = metrics.DEFAULTS[task.kind]
+    if all(len(split.test) == 1 for split in splits):
+        names = tuple(name for name in names if name in metrics.ROW_MEANS)
+    return names[0]
+
+
+def _check_judging(experiment: Experiment, pruner: Pruner | None, splits: list[Split], task: Task) -> None:
+    """Refuse pruning and evolution that could not do anything, or not by validation rows."""
+    judge = pruner or experiment.evolve
+    if judge is None:
+        return
+    what = "pruning" if pruner is not None else "evolution"
+    if task.rows and not any(len(split.validation) for split in splits):
+        raise ConfigError(f"{what} compares losses on validation rows, and validation=0 holds none out")
+    if not judge.rungs(experiment.epochs):
+        raise ConfigError(
+            f"{what} would first look when the {experiment.epochs} epochs are over: train longer"
+        )
+    if isinstance(pruner, Racing) and len(splits) < 2:
+        raise ConfigError("racing compares trials fold by fold, and there is one fold: give two or more")
+    evolution = experiment.evolve
+    if evolution is None:
+        return
+    if pruner is not None or experiment.patience is not None or experiment.search not in ("sobol", "random"):
+        raise ConfigError(
+            "evolving trials all train to the last epoch: give patience=None (--patience 0), no pruning, and a "
+            "search that does not learn"
+        )
+    if evolution.share * experiment.trials < 1:
+        raise ConfigError(
+            f"of {experiment.trials} trials the worst {evolution.share:.0%} are nobody: give "
+            f"{math.ceil(1 / evolution.share)} trials or more"
+        )
 
 
 def twin_warnings(prepared: Prepared) -> list[str]:

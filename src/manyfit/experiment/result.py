@@ -58,6 +58,9 @@ class Result:
     search: Interval | None
     """The score of the search itself, free of the winner's curse: in each fold the trial that this fold's
     validation rows alone would choose (``manyfit.evaluate.chosen_fold_by_fold``). None for a single trial or fold."""
+    steered: bool
+    """Whether what was tried was itself suggested, kept or bred by the validation rows of all folds: then some of
+    the luck of the choice is left in ``search`` too, and rows kept apart (``--test``) are the last word."""
     pruned: Sequence[PrunedTrial]
     """Trials that were given up early, in the order of the search."""
     ensemble: Mapping[str, float]
@@ -121,6 +124,8 @@ class Result:
         text = f"{self.table()}\n* chosen: {self.why}"
         if self.search is not None:
             text += f"\nthe search itself, chosen anew in each fold: {self.metric} {self.search}"
+            if self.steered:
+                text += "; what there was to choose from was steered by all folds"
         return text
 
 

@@ -168,6 +168,8 @@ class Run:
                 if not self._bucket(bucket, number, first, here):
                     return False
                 number += 1
+            if len(self.trials) == self.prepared.search.trials:
+                break
             batch = self.prepared.search.next([self._told(trial) for trial in self.trials])
         return True
 
@@ -183,7 +185,12 @@ class Run:
         experiment, prepared, records = self.experiment, self.prepared, self.records
         count = len(self.members) - first
         done = {i - first for i in records.rows if first <= i < first + count}
+        judge = prepared.search.pruner or experiment.evolve
+        rungs = [] if judge is None else judge.rungs(experiment.epochs)
         if len(done) == count:
+            if experiment.evolve is not None:  # which settings its trials ended with
+                for rung in rungs:
+                    self._evolve(experiment.evolve, bucket, rung)
             return True
         longest = max(len(s.train) for s in prepared.splits)
         population = Population(
@@ -236,8 +243,6 @@ class Run:
             save=save,
             save_due=lambda: time.perf_counter() - self.saved > self.save_every,
         )
-        judge = prepared.search.pruner or experiment.evolve
-        rungs = [] if judge is None else judge.rungs(experiment.epochs)
         reached = 0 if resume is None else resume.meta["rung"]
         finished = True
         for rung, until in enumerate([*rungs, experiment.epochs]):
@@ -287,9 +292,8 @@ class Run:
         """Give trials new settings at a rung; returns whose networks they go on with."""
         search = self.prepared.search
         space = search.space
-        losses = {
-            t.index: float(np.mean(self._losses(bucket, t.index, rung, last=True))) for t in bucket.trials
-        }
+        now = {t.index: float(np.mean(self._losses(bucket, t.index, rung, last=True))) for t in bucket.trials}
+        losses = {trial: loss for trial, loss in now.items() if np.isfinite(loss)}  # the dead stay dead
         numbers = {
             t.index: {
                 path: self.trials[t.index].values[path]
@@ -324,7 +328,8 @@ class Run:
         for i in self.places[trial]:
             member, row = self.members[i], self.records.rows.get(i)
             curve = values[i, :rung]
-            if (row is None or row["status"] != "diverged") and np.isfinite(curve).any():
+            gone = row is not None and row["status"] == "diverged" and row["epochs"] <= rung
+            if not gone and np.isfinite(curve).any():
                 found[member.seed, member.fold] = curve[-1] if last else np.nanmin(curve)
         return found
 

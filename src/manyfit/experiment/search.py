@@ -48,10 +48,14 @@ class Search:
                 "(uniform, loguniform, choice …; --learning-rate LOW:HIGH) where a value stands, or ask for 1 trial"
             )
         for values in self.first:
-            for path in values:
+            for path, value in values.items():
                 if path not in self.space:
                     raise ConfigError(
                         f"a first trial sets {path!r}, which is not searched: {nearest(path, self.space)}"
+                    )
+                if not self.space[path].holds(value):
+                    raise ConfigError(
+                        f"a first trial sets {path!r} to {value!r}, outside of what is searched ({self.space[path]})"
                     )
 
     @property

@@ -28,7 +28,7 @@ class Status:
     best_score: float | None
     best_spread: float | None
     best_loss: float | None
-    """Of the best trial: what it was chosen by."""
+    """The best trial's mean validation loss."""
     metric: str
 
     @property
@@ -66,7 +66,8 @@ def status_of(
             continue
         score = row["test"].get(metric)
         scores.setdefault(row["trial"], []).append(np.nan if score is None else score)
-        losses.setdefault(row["trial"], []).append(row["validation"].get("loss", np.nan))
+        loss_here = np.inf if row["status"] == "diverged" else row["validation"].get("loss", np.inf)
+        losses.setdefault(row["trial"], []).append(loss_here)
     whole = [trial for trial, some in scores.items() if len(some) == each]
 
     def loss(trial: int) -> float:

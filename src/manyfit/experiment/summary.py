@@ -33,6 +33,8 @@ def score_member(prepared: Prepared, trial: Trial, member: Member, outcome: Outc
         test = outcome.test or {prepared.metric: outcome.best_value}
     if outcome.status == PRUNED:  # it never saw its test rows
         test = {}
+    elif len(split.test) == 1:  # a root or a rank of one row is not what it is of many
+        test = {name: value for name, value in test.items() if name in metrics.ROW_MEANS}
     return {
         "trial": member.trial,
         "seed": member.seed,
@@ -41,7 +43,11 @@ def score_member(prepared: Prepared, trial: Trial, member: Member, outcome: Outc
         "status": outcome.status,
         "epochs": outcome.epochs,
         "best_epoch": outcome.best_epoch,
-        "rows": {"train": len(split.train), "validation": len(split.validation), "test": len(split.test)},
+        "rows": {
+            "train": len(np.unique(split.train)),
+            "validation": len(split.validation),
+            "test": len(split.test),
+        },
         "validation": {"loss": outcome.best_value},
         "test": test,
     }
@@ -142,6 +148,7 @@ def summarise(
         chosen=chosen,
         why=why,
         search=search,
+        steered=_steered(prepared),
         scores={name: interval(chosen, name) for name in names} if chosen is not None else {},
         ensemble=ensemble,
         members=[rows[i] for i in sorted(rows)],
@@ -174,7 +181,7 @@ def _choose(
     if not alive:
         return None, "every member diverged: lower the learning rate, or look at the data's scale"
     count = f"of {len(complete)} trials" if len(complete) > 1 else "of the only trial"
-    best = min(alive, key=lambda t: criterion(prepared, rows, alive[t]))
+    best = min(alive, key=lambda t: (criterion(prepared, rows, alive[t]), t))
     if len(complete) == 1:
         return best, "it is the only trial"
     if _validated(prepared):
@@ -194,6 +201,12 @@ def criterion(prepared: Prepared, rows: Mapping[int, Mapping[str, Any]], members
     found = float(np.mean([np.nan if v is None else v for v in values]))
     sign = -1.0 if prepared.direction == "maximize" else 1.0
     return sign * found if np.isfinite(found) else np.inf
+
+
+def _steered(prepared: Prepared) -> bool:
+    """Whether what was tried, or trained on, was itself chosen by the validation rows of all folds."""
+    search, evolved = prepared.search, prepared.evolved
+    return search.method in ("tpe", "cmaes") or search.pruner is not None or bool(search.first) or evolved
 
 
 def _validated(prepared: Prepared) -> bool:

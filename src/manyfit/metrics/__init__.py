@@ -22,7 +22,7 @@ from manyfit.metrics.classification import (
     top_k,
 )
 from manyfit.metrics.forecasts import coverage, crps_ensemble, crps_gaussian, pinball
-from manyfit.metrics.predictions import DEFAULTS, METRICS, Metric, metric, score
+from manyfit.metrics.predictions import DEFAULTS, METRICS, ROW_MEANS, Metric, metric, score
 from manyfit.metrics.regression import mae, median_absolute_error, r2, rmse
 from manyfit.metrics.streaming import ClassStream, ValueStream
 from manyfit.metrics.text import bleu
@@ -30,6 +30,7 @@ from manyfit.metrics.text import bleu
 __all__ = [
     "DEFAULTS",
     "METRICS",
+    "ROW_MEANS",
     "ClassStream",
     "Metric",
     "ValueStream",

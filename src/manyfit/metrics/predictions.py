@@ -174,6 +174,9 @@ METRICS: dict[str, Metric] = {
 }
 """Every metric by name."""
 
+ROW_MEANS = ("accuracy", "top_5", "log_loss", "brier", "mae")
+"""Metrics that are means over rows: of a single row too they are what they are of many."""
+
 DEFAULTS: dict[str, tuple[str, ...]] = {
     "binary": ("accuracy", "balanced_accuracy", "auroc", "log_loss", "brier", "f1"),
     "multiclass": ("accuracy", "balanced_accuracy", "log_loss", "f1_macro"),

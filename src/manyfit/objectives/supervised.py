@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -95,8 +95,12 @@ class Supervised(BaseObjective):
         specs = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape[1:]), leaf.dtype), data)
         leaves, tree = jax.tree.flatten(specs["inputs"])
         preprocess: Any = self._preprocess
-        known = _feature_shapes if isinstance(preprocess, Hashable) else _feature_shapes.__wrapped__
-        features = known(preprocess, tuple(leaves), tree)
+        try:
+            hash(preprocess)
+        except TypeError:  # an array or a list in it
+            features = _feature_shapes.__wrapped__(preprocess, tuple(leaves), tree)
+        else:
+            features = _feature_shapes(preprocess, tuple(leaves), tree)
         loss = self.loss or (SquaredError() if self.classes is None else CrossEntropy())
         return dataclasses.replace(self, loss=named_loss(loss), features=Inputs(features, cardinalities))
 

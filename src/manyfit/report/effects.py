@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from manyfit.errors import DataError
 from manyfit.report.files import RunFiles
 from manyfit.report.findings import Findings, Trial
 from manyfit.report.numbers import PERCENT, capital, clipped, interval, metric_name, short_name
@@ -54,7 +55,10 @@ def understood(run: RunFiles, found: Findings) -> Understanding | None:
     if not names or sum(math.isfinite(t.score.mean) for t in found.trials) < FEWEST:
         return None
     scores = [t.score.mean for t in found.trials]
-    return understand([t.hyper for t in found.trials], scores, kinds, resamples=RESAMPLES)
+    try:
+        return understand([t.hyper for t in found.trials], scores, kinds, resamples=RESAMPLES)
+    except DataError:  # what differs, differs between trials without a score
+        return None
 
 
 def lesson(told: Understanding | None) -> str:

@@ -64,18 +64,26 @@ def _what_helps(run: RunFiles, found: Findings) -> str:
     if parts.fold == 0.0 and not parts.seed > 0.0:
         return ""
     sizes = sizes_of([run.members[i] for i in places])
-    seeds, repeats = parts.seeds_to(0.5, *sizes), parts.repeats_to(0.5, *sizes)
+    seeds = parts.seeds_to(0.5, *sizes)
+    repeats = parts.repeats_to(0.5, *sizes) if _can_repeat(run) else None
     ways = []
     if math.isfinite(parts.seed) and seeds is not None:
         ways.append(f"{seeds} seeds a fold")
     if repeats is not None:
-        ways.append(f"{repeats} repeats of the folds")
+        ways.append(f"{repeats * (whole(run.part('settings').get('repeats')) or 1)} repeats of the folds")
     text = ""
     if math.isfinite(parts.seed_share):
         text = f"Of one network's variance {parts.seed_share:.0%} is the seed's. "
     if ways:
         return f"{text}Half the interval would take {' or '.join(ways)}."
     return f"{text}More seeds or repeats cannot halve the interval: that takes more rows."
+
+
+def _can_repeat(run: RunFiles) -> bool:
+    """Whether the folds could be drawn anew, as far as the run tells."""
+    options, settings = run.part("options"), run.part("settings")
+    plain = options.get("time") is None and options.get("plan") in (None, "folds")
+    return bool(options) and plain and not settings.get("bootstrap")
 
 
 def _interval_area(figure: Figure, s: Score) -> None:

@@ -20,7 +20,7 @@ from manyfit.models import named as named_model
 from manyfit.models.names import IMAGES, PIXELS, TABLES
 from manyfit.objectives import Supervised
 from manyfit.optim import EMA, SAM, SWA, Accumulate, LayerDecay, Optimizer, named, named_schedule
-from manyfit.space import Choice, Distribution, collect, loguniform, uniform
+from manyfit.space import Distribution, collect, loguniform, uniform
 from manyfit.tasks.task import Task
 from manyfit.tune import Evolution
 
@@ -119,7 +119,7 @@ def best_settings(
     trials = sorted(folder.read_json("summary.json")["trials"], key=lambda t: _loss(t["validation"]["loss"]))
     found = []
     for trial in trials[:most]:
-        here = {path: v for path, v in trial["hyper"].items() if path in space and _within(space[path], v)}
+        here = {path: v for path, v in trial["hyper"].items() if path in space and space[path].holds(v)}
         if here:
             found.append(here)
     if not found:
@@ -267,14 +267,6 @@ def _or(value: Any, default: Any) -> Any:
 
 def _loss(value: float | None) -> float:
     return math.inf if value is None else value
-
-
-def _within(kind: Distribution, value: Any) -> bool:
-    """Whether a value of another run may stand in this range."""
-    if isinstance(kind, Choice):
-        return value in kind.options
-    low, high = kind.at(0.0), kind.at(1.0)
-    return isinstance(value, (int, float)) and low <= value <= high
 
 
 def _open(objective: Any) -> bool:

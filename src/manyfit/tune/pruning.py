@@ -11,6 +11,7 @@ killed goes on as if it had not been.
 
 from __future__ import annotations
 
+import bisect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -50,9 +51,9 @@ class Pruner(ABC):
         """Whether this trial is looked at on this rung."""
         return True
 
-    def peers(self, trial: int, other: int, epochs: int) -> bool:
-        """Whether two trials may be compared."""
-        return True
+    def bracket(self, trial: int, epochs: int) -> int:
+        """Trials of one bracket are compared with one another."""
+        return 0
 
     def losers(
         self,
@@ -72,21 +73,39 @@ class Pruner(ABC):
             epochs: the most epochs of the experiment.
             sizes: training and test rows of a fold, for tests over folds.
         """
+        everyone = {**before, **here}
+        means = {trial: _mean(losses) for trial, losses in everyone.items()}
         gone: set[int] = set()
-        for trial in here:
-            if self.looks(trial, rung, epochs):
-                others = {
-                    other: losses
-                    for other, losses in {**before, **here}.items()
-                    if other != trial and self.peers(trial, other, epochs)
-                }
-                if others and self.loses(here[trial], list(others.values()), sizes):
+        brackets: dict[int, list[int]] = {}
+        for trial in everyone:
+            brackets.setdefault(self.bracket(trial, epochs), []).append(trial)
+        for peers in brackets.values():
+            if len(peers) < 2:
+                continue
+            first, second = sorted(peers, key=lambda peer: means[peer])[:2]
+            ranked = sorted(means[peer] for peer in peers)
+            for trial in peers:
+                if trial not in here or not self.looks(trial, rung, epochs):
+                    continue
+                best = second if trial == first else first
+                if self.loses(everyone[trial], means[trial], ranked, everyone[best], means[best], sizes):
                     gone.add(trial)
         return gone
 
     @abstractmethod
-    def loses(self, mine: Losses, others: list[Losses], sizes: tuple[float, float]) -> bool:
-        """Whether a trial with these losses is given up, considering the others'."""
+    def loses(
+        self,
+        mine: Losses,
+        mean: float,
+        ranked: list[float],
+        best: Losses,
+        best_mean: float,
+        sizes: tuple[float, float],
+    ) -> bool:
+        """Whether a trial with these losses is given up, considering its peers.
+
+        ``ranked`` holds the mean losses of all peers and its own, rising; ``best`` is the best other's table.
+        """
 
 
 @dataclass(frozen=True)
@@ -100,9 +119,16 @@ class Halving(Pruner):
     optimization"; Li et al. (2020), "A system for massively parallel hyperparameter tuning".
     """
 
-    def loses(self, mine: Losses, others: list[Losses], sizes: tuple[float, float]) -> bool:
-        kept = math.ceil((len(others) + 1) / self.factor)
-        return sum(_mean(other) < _mean(mine) for other in others) >= kept
+    def loses(
+        self,
+        mine: Losses,
+        mean: float,
+        ranked: list[float],
+        best: Losses,
+        best_mean: float,
+        sizes: tuple[float, float],
+    ) -> bool:
+        return bisect.bisect_left(ranked, mean) >= math.ceil(len(ranked) / self.factor)
 
 
 @dataclass(frozen=True)
@@ -116,12 +142,9 @@ class Hyperband(Halving):
     """
 
     def looks(self, trial: int, rung: int, epochs: int) -> bool:
-        return rung >= self.first * self.factor ** self._bracket(trial, epochs)
+        return rung >= self.first * self.factor ** self.bracket(trial, epochs)
 
-    def peers(self, trial: int, other: int, epochs: int) -> bool:
-        return self._bracket(trial, epochs) == self._bracket(other, epochs)
-
-    def _bracket(self, trial: int, epochs: int) -> int:
+    def bracket(self, trial: int, epochs: int) -> int:
         return trial % max(1, len(self.rungs(epochs)))
 
 
@@ -147,11 +170,18 @@ class Racing(Pruner):
         if not 0.0 < self.alpha < 0.5:
             raise ConfigError(f"alpha={self.alpha}: give a level between 0 and 0.5")
 
-    def loses(self, mine: Losses, others: list[Losses], sizes: tuple[float, float]) -> bool:
-        best = min(others, key=_mean)
-        if not _mean(best) < _mean(mine):
+    def loses(
+        self,
+        mine: Losses,
+        mean: float,
+        ranked: list[float],
+        best: Losses,
+        best_mean: float,
+        sizes: tuple[float, float],
+    ) -> bool:
+        if not best_mean < mean:
             return False
-        if not np.isfinite(_mean(mine)):
+        if not np.isfinite(mean):
             return True
         p = paired_test(mine, best, *sizes).p
         return bool(p / 2 < self.alpha)

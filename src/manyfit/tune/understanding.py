@@ -71,7 +71,7 @@ def understand(
     """Importance, interactions and partial dependence of hyper-parameters, by forests over the trials.
 
     Args:
-        trials: name -> value; a name that a trial lacks counts as a value of its own.
+        trials: name -> value; a number that a trial lacks counts as one below all others.
         scores: one for each trial; those that are not finite are left out with their trials.
         kinds: how each name's values are to be taken.
         resamples: bootstrap samples of the trials, a forest each: the spread of what they say is the band.
@@ -140,27 +140,34 @@ class _Column:
     codes: Floats
     options: Sequence[Any]
     kind: Kind
+    least: float = 0.0
+    """The smallest value that is one."""
 
     @classmethod
     def of(cls, values: Sequence[Any], kind: Kind) -> _Column:
-        real = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+        there = [v for v in values if v is not None]
+        real = bool(there) and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in there)
         if kind == "choice" or not real:
             options = sorted({str(v) for v in values})
             return cls(np.array([float(options.index(str(v))) for v in values]), options, "choice")
-        numbers = np.array(values, np.float64)
-        if kind == "log" and numbers.min() > 0:
-            return cls(np.log(numbers), (), "log")
-        return cls(numbers, (), "linear")
+        numbers = np.array(there, np.float64)
+        log = kind == "log" and numbers.min() > 0
+        numbers = np.log(numbers) if log else numbers
+        # what a trial has not got lies below everything, where a forest can tell it apart
+        low = numbers.min() - 0.1 * (np.ptp(numbers) or 1.0)
+        codes = np.full(len(values), low)
+        codes[[v is not None for v in values]] = numbers
+        return cls(codes, (), "log" if log else "linear", numbers.min())
 
     def drawn(self, count: int, rng: np.random.Generator) -> Floats:
         if self.kind == "choice":
             return rng.integers(len(self.options), size=count).astype(np.float64)
-        return rng.uniform(self.codes.min(), self.codes.max(), count)
+        return rng.uniform(self.least, self.codes.max(), count)
 
     def grid(self) -> Floats:
         if self.kind == "choice":
             return np.arange(len(self.options), dtype=np.float64)
-        return np.linspace(self.codes.min(), self.codes.max(), POINTS)
+        return np.linspace(self.least, self.codes.max(), POINTS)
 
     def values(self, grid: Floats) -> list[Any]:
         if self.kind == "choice":
