@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -82,6 +83,7 @@ def traced(script: str, archive: str, trials: int, workers: int, scratch: str) -
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            env=os.environ | ({"OPENBLAS_NUM_THREADS": "1"} if workers > 1 else {}),  # a core for each
         )
         for share in shares
     ]

@@ -7,6 +7,7 @@ import time
 import numpy as np
 
 import manyfit as mf
+from manyfit.experiment import Status
 from manyfit.tasks.task import Task
 from manyfit.tune import Hyperband
 
@@ -22,7 +23,7 @@ def main() -> None:
     task = Task(kind, {"inputs": inputs, "target": y}, rows=len(y), classes=names)
     trace: list[tuple[float, float]] = []
 
-    def watch(status: mf.experiment.Status) -> None:
+    def watch(status: Status) -> None:
         if status.best_loss is not None and (not trace or status.best_loss < trace[-1][1]):
             trace.append((time.time() - started, status.best_loss))
 

@@ -15,7 +15,7 @@ def make(rate: float, decay: float, classes: int, inputs: int) -> MLPClassifier 
 
 def epoch(model: MLPClassifier | MLPRegressor, x: np.ndarray, y: np.ndarray) -> None:
     if isinstance(model, MLPClassifier):
-        model.partial_fit(x, y, model.every_class)
+        model.partial_fit(x, y, classes=model.every_class)
     else:
         model.partial_fit(x, y)
 
