@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import shlex
 
@@ -87,3 +89,40 @@ def test_plans(place, tmp_path, capsys, asked, folds):  # noqa: F811
         *shlex.split(asked),
     )
     assert len(lines(out / "members.jsonl")) == folds
+
+
+def test_a_learning_curve_is_drawn_and_told(place, capsys):  # noqa: F811
+    asked = [
+        "curve",
+        place / "all.csv",
+        "--target",
+        "bought",
+        "--folds",
+        "3",
+        "--epochs",
+        "8",
+        "--seeds",
+        "1",
+    ]
+    text, _ = done(capsys, *asked)
+    assert text.splitlines()[0].split()[:3] == ["training", "rows", "accuracy"]
+    assert len(text.splitlines()) >= 6
+    found = json.loads(done(capsys, *asked, "--shares", "0.5", "1", "--json")[0])
+    assert [round(size["rows"]) for size in found["sizes"]] == [30, 60] and found["expected"] == []
+
+
+@pytest.mark.parametrize(("target", "columns"), [("bought", ["set"]), ("price", ["low", "high"])])
+def test_predictions_say_what_a_row_may_be(place, tmp_path, capsys, target, columns):  # noqa: F811
+    out = tmp_path / "run"
+    fixed = shlex.split("--trials 1 --learning-rate 0.01 --dropout 0 --weight-decay 0")
+    done(capsys, "fit", place / "all.csv", "--target", target, "--out", out, *SMALL, *fixed)
+    text, _ = done(capsys, "predict", out, place / "all.csv", "--coverage", "0.8")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert list(rows[0])[-len(columns) :] == columns
+    if target == "bought":
+        assert {row["set"] for row in rows} <= {"no", "yes", "no|yes"}
+    else:
+        assert all(float(row["low"]) < float(row["prediction"]) < float(row["high"]) for row in rows)
+    (out / "predictions.safetensors").unlink()
+    _, err = done(capsys, "predict", out, place / "all.csv", "--coverage", "0.8", code=1)
+    assert "no cross-validated predictions" in err
