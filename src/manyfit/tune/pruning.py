@@ -14,7 +14,7 @@ from __future__ import annotations
 import bisect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,20 @@ from manyfit.errors import ConfigError, nearest
 from manyfit.evaluate import paired_test
 
 Losses = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a trial stands among those that it is compared with."""
+
+    losses: Losses
+    """Its own."""
+    mean: float
+    ranked: Sequence[float]
+    """The mean losses of all of them, its own too, rising."""
+    best: Losses
+    """Those of the best other one."""
+    best_mean: float
 
 
 @dataclass(frozen=True)
@@ -88,24 +102,14 @@ class Pruner(ABC):
                 if trial not in here or not self.looks(trial, rung, epochs):
                     continue
                 best = second if trial == first else first
-                if self.loses(everyone[trial], means[trial], ranked, everyone[best], means[best], sizes):
+                standing = Standing(everyone[trial], means[trial], ranked, everyone[best], means[best])
+                if self.loses(standing, sizes):
                     gone.add(trial)
         return gone
 
     @abstractmethod
-    def loses(
-        self,
-        mine: Losses,
-        mean: float,
-        ranked: list[float],
-        best: Losses,
-        best_mean: float,
-        sizes: tuple[float, float],
-    ) -> bool:
-        """Whether a trial with these losses is given up, considering its peers.
-
-        ``ranked`` holds the mean losses of all peers and its own, rising; ``best`` is the best other's table.
-        """
+    def loses(self, standing: Standing, sizes: tuple[float, float]) -> bool:
+        """Whether a trial that stands so is given up; ``sizes`` are training and test rows of a fold."""
 
 
 @dataclass(frozen=True)
@@ -119,16 +123,9 @@ class Halving(Pruner):
     optimization"; Li et al. (2020), "A system for massively parallel hyperparameter tuning".
     """
 
-    def loses(
-        self,
-        mine: Losses,
-        mean: float,
-        ranked: list[float],
-        best: Losses,
-        best_mean: float,
-        sizes: tuple[float, float],
-    ) -> bool:
-        return bisect.bisect_left(ranked, mean) >= math.ceil(len(ranked) / self.factor)
+    def loses(self, standing: Standing, sizes: tuple[float, float]) -> bool:
+        ahead = bisect.bisect_left(standing.ranked, standing.mean)
+        return ahead >= math.ceil(len(standing.ranked) / self.factor)
 
 
 @dataclass(frozen=True)
@@ -170,20 +167,12 @@ class Racing(Pruner):
         if not 0.0 < self.alpha < 0.5:
             raise ConfigError(f"alpha={self.alpha}: give a level between 0 and 0.5")
 
-    def loses(
-        self,
-        mine: Losses,
-        mean: float,
-        ranked: list[float],
-        best: Losses,
-        best_mean: float,
-        sizes: tuple[float, float],
-    ) -> bool:
-        if not best_mean < mean:
+    def loses(self, standing: Standing, sizes: tuple[float, float]) -> bool:
+        if not standing.best_mean < standing.mean:
             return False
-        if not np.isfinite(mean):
+        if not np.isfinite(standing.mean):
             return True
-        p = paired_test(mine, best, *sizes).p
+        p = paired_test(standing.losses, standing.best, *sizes).p
         return bool(p / 2 < self.alpha)
 
 
