@@ -38,8 +38,11 @@ def search(make: Make, epoch: Step, loss: Judge) -> None:
         best = np.full(len(folds), np.inf)
         for step in range(EPOCHS):
             for k, (train, validation) in enumerate(folds):
-                epoch(models[k], x[train], y[train])
-                found = loss(models[k], x[validation], y[validation])
+                try:
+                    epoch(models[k], x[train], y[train])
+                    found = loss(models[k], x[validation], y[validation])
+                except ValueError:  # scikit-learn's way of saying that it diverged
+                    raise optuna.TrialPruned from None
                 best[k] = np.nanmin([best[k], found])
             trial.report(float(best.mean()), step + 1)
             if trial.should_prune():

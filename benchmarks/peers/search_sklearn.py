@@ -8,7 +8,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 def make(rate: float, decay: float, classes: int, inputs: int) -> MLPClassifier | MLPRegressor:
     kind = MLPClassifier if classes else MLPRegressor
-    model = kind((64, 64), batch_size=128, learning_rate_init=rate, alpha=decay)
+    model = kind(hidden_layer_sizes=(64, 64), batch_size=128, learning_rate_init=rate, alpha=decay)
     model.every_class = np.arange(classes)
     return model
 
