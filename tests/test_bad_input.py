@@ -416,6 +416,11 @@ def warm_start_from_nothing(place):
     return place.fitted("--warm-start", "nowhere", "--dropout", "0:0.5", "--trials", "4")
 
 
+@case("folds=3 and plan='bootstrap' contradict each other")
+def folds_of_another_plan(place):
+    return place.fitted("--plan", "bootstrap", "--folds", "3")
+
+
 @case("window is about folds in time", "give time")
 def window_without_time(place):
     return place.fitted("--window", "3")

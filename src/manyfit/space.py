@@ -232,10 +232,11 @@ def numeric_paths(tree: Any) -> dict[str, float | Distribution]:
 def resolve(tree: T, values: Mapping[str, Any]) -> T:
     """The tree with ``values`` (dotted path -> value, traced arrays too) in place.
 
+    Shorter paths are set first: a choice between nodes opens paths below it.
     Raises ``ConfigError`` for a path that the tree does not have.
     """
     result = tree
-    for path, value in values.items():
+    for path, value in sorted(values.items(), key=lambda item: item[0].count(".")):
         result = _replace(result, path.split("."), value, path)
     return result
 

@@ -10,7 +10,14 @@ import shlex
 import pytest
 from test_cli import done, lines, place  # noqa: F401 (a fixture)
 
-SMALL = shlex.split("--seeds 1 --folds 3 --epochs 8 --hidden 8 --batch-size 32 --embedding none --patience 0")
+SMALL = shlex.split("--seeds 1 --epochs 8 --hidden 8 --batch-size 32 --embedding none --patience 0")
+FIXED = "--trials 1 --learning-rate 0.01 --dropout 0 --weight-decay 0"
+
+
+def fitted(capsys, place, out, asked, target="bought"):  # noqa: F811
+    """``manyfit fit`` on the table with these options: standard output and standard error."""
+    words = [*SMALL, *shlex.split(asked)]
+    return done(capsys, "fit", place / "all.csv", "--target", target, "--out", out, *words)
 
 
 def summary(folder):
@@ -19,17 +26,7 @@ def summary(folder):
 
 def test_a_search_that_learns_and_gives_up(place, tmp_path, capsys):  # noqa: F811
     out = tmp_path / "run"
-    text, err = done(
-        capsys,
-        "fit",
-        place / "all.csv",
-        "--target",
-        "bought",
-        "--out",
-        out,
-        *SMALL,
-        *shlex.split("--trials 18 --search tpe --prune halving"),
-    )
+    text, err = fitted(capsys, place, out, "--folds 3 --trials 18 --search tpe --prune halving")
     found = summary(out)
     assert len(found["trials"]) + len(found["pruned"]) == 18 and found["pruned"]
     assert f"{len(found['pruned'])} trials were given up early" in text
@@ -39,17 +36,7 @@ def test_a_search_that_learns_and_gives_up(place, tmp_path, capsys):  # noqa: F8
     assert {epochs[t["trial"]] for t in found["pruned"]} == {3}
 
     again = tmp_path / "again"
-    done(
-        capsys,
-        "fit",
-        place / "all.csv",
-        "--target",
-        "bought",
-        "--out",
-        again,
-        *SMALL,
-        *shlex.split(f"--trials 5 --warm-start {out}"),
-    )
+    fitted(capsys, place, again, f"--folds 3 --trials 5 --warm-start {out}")
     best = min(found["trials"], key=lambda t: t["validation"]["loss"])
     first = next(t for t in summary(again)["trials"] if t["trial"] == 0)
     assert first["hyper"] == best["hyper"]
@@ -57,8 +44,7 @@ def test_a_search_that_learns_and_gives_up(place, tmp_path, capsys):  # noqa: F8
 
 def test_a_budget_that_is_spent_at_once_is_said_and_is_no_failure(place, tmp_path, capsys):  # noqa: F811
     out = tmp_path / "run"
-    asked = shlex.split("--trials 50 --search random --budget 0.01s")
-    _, err = done(capsys, "fit", place / "all.csv", "--target", "bought", "--out", out, *SMALL, *asked)
+    _, err = fitted(capsys, place, out, "--folds 3 --trials 50 --search random --budget 0.01s")
     assert "the budget of 0.01 s ended the search after 0 of 50 trials" in err and "manyfit resume" in err
     assert summary(out)["interrupted"] and not summary(out)["trials"]
 
@@ -68,27 +54,14 @@ def test_a_budget_that_is_spent_at_once_is_said_and_is_no_failure(place, tmp_pat
     [
         ("--plan each --group shop", 9),
         ("--plan bootstrap --repeats 4", 4),
-        ("--time day --window 8", 3),
-        ("--time day --embargo 2 --gap 1", 3),
-        ("--repeats 2", 6),
+        ("--folds 3 --time day --window 8", 3),
+        ("--folds 3 --time day --embargo 2 --gap 1", 3),
+        ("--folds 3 --repeats 2", 6),
     ],
 )
 def test_plans(place, tmp_path, capsys, asked, folds):  # noqa: F811
-    out = tmp_path / "run"
-    done(
-        capsys,
-        "fit",
-        place / "all.csv",
-        "--target",
-        "bought",
-        "--out",
-        out,
-        *SMALL,
-        "--trials=1",
-        *shlex.split("--learning-rate 0.01 --dropout 0 --weight-decay 0"),
-        *shlex.split(asked),
-    )
-    assert len(lines(out / "members.jsonl")) == folds
+    fitted(capsys, place, tmp_path / "run", f"{FIXED} {asked}")
+    assert len(lines(tmp_path / "run" / "members.jsonl")) == folds
 
 
 def test_a_learning_curve_is_drawn_and_told(place, capsys):  # noqa: F811
@@ -114,8 +87,7 @@ def test_a_learning_curve_is_drawn_and_told(place, capsys):  # noqa: F811
 @pytest.mark.parametrize(("target", "columns"), [("bought", ["set"]), ("price", ["low", "high"])])
 def test_predictions_say_what_a_row_may_be(place, tmp_path, capsys, target, columns):  # noqa: F811
     out = tmp_path / "run"
-    fixed = shlex.split("--trials 1 --learning-rate 0.01 --dropout 0 --weight-decay 0")
-    done(capsys, "fit", place / "all.csv", "--target", target, "--out", out, *SMALL, *fixed)
+    fitted(capsys, place, out, f"--folds 3 {FIXED}", target)
     text, _ = done(capsys, "predict", out, place / "all.csv", "--coverage", "0.8")
     rows = list(csv.DictReader(io.StringIO(text)))
     assert list(rows[0])[-len(columns) :] == columns

@@ -23,6 +23,18 @@ def searched(tmp_path_factory):
     return experiment(**SEARCH).run(folder), folder
 
 
+def stopped_often(folder, every, **settings):
+    """The result of a run that was stopped after so many looks, again and again, and how often that was."""
+    for attempt in itertools.count():
+        asked = iter(range(10**6))
+        found = experiment(**settings).run(
+            folder, resume=attempt > 0, stop=lambda asked=asked: next(asked) >= every, save_every=0.0
+        )
+        if not found.interrupted:
+            return found, attempt
+        assert found.chosen is None or found.score.mean > 0.5  # what is complete is usable at any moment
+
+
 def rows_of(result):
     return {(m["trial"], m["seed"], m["fold"]): m for m in result.members}
 
@@ -60,17 +72,7 @@ def test_learning_searches_beat_their_first_batch(searched):
 
 def test_a_stopped_search_goes_on_to_the_same_table(searched, tmp_path):
     whole, _ = searched
-    for attempt in itertools.count():
-        asked = iter(range(10**6))
-        found = experiment(**SEARCH).run(
-            tmp_path / "run",
-            resume=attempt > 0,
-            stop=lambda asked=asked: next(asked) >= 7,
-            save_every=0.0,
-        )
-        if not found.interrupted:
-            break
-        assert found.chosen is None or found.score.mean > 0.5  # what is complete is usable at any moment
+    found, attempt = stopped_often(tmp_path / "run", 7, **SEARCH)
     assert attempt > 3
     assert found.members == whole.members
     assert found.table() == whole.table()
@@ -100,16 +102,7 @@ def test_poor_trials_go_on_from_good_ones(tmp_path):
     assert len(found.trials) == 10 and {m["epochs"] for m in found.members} == {24}
     assert {t.hyper["optimizer.learning_rate"] for t in found.trials} - {1e-3, 3e-2}
 
-    for attempt in itertools.count():
-        asked = iter(range(10**6))
-        again = experiment(**EVOLVING, first_trials=rates).run(
-            tmp_path / "cut",
-            resume=attempt > 0,
-            stop=lambda asked=asked: next(asked) >= 5,
-            save_every=0.0,
-        )
-        if not again.interrupted:
-            break
+    again, attempt = stopped_often(tmp_path / "cut", 5, **EVOLVING, first_trials=rates)
     assert attempt > 3 and again.members == found.members and again.table() == found.table()
 
 

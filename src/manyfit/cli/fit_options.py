@@ -127,7 +127,7 @@ class Fit:
     """Begin the search with the best settings of an earlier run."""
     seeds: Annotated[int | None, arg("N", "1; 3 for a table of at most 1,000 rows")] = None
     """Networks for each trial and fold."""
-    folds: Annotated[int, arg("N", "5")] = 5
+    folds: Annotated[int | None, arg("N", "5")] = None
     """Parts of the cross-validation; 1 is a single hold-out."""
     repeats: Annotated[int | None, arg("N", "1; 20 bootstraps")] = None
     """How often the rows are shuffled and folded anew, or resampled."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import shutil
 import signal
@@ -209,18 +210,18 @@ def inspect(options: Inspect) -> int:
     return 0
 
 
+def _as_fit(options: Range | Curve) -> Fit:
+    """What a verb that trains was asked, as far as ``manyfit fit`` knows it too."""
+    known = {field.name for field in dataclasses.fields(Fit)}
+    names = [field.name for field in dataclasses.fields(options) if field.name in known]
+    return Fit(**{name: getattr(options, name) for name in names})
+
+
 def range_(options: Range) -> int:
     """``manyfit range``."""
     from manyfit.experiment.rates import learning_rate_range
 
-    asked = Fit(
-        data=options.data,
-        target=options.target,
-        header=options.header,
-        size=options.size,
-        optimizer=options.optimizer,
-        schedule=options.schedule,
-    )
+    asked = _as_fit(options)
     task = read_task(asked)
     experiment = experiment_for(task, asked.asked())
     curve = learning_rate_range(
@@ -241,17 +242,7 @@ def curve(options: Curve) -> int:
     """``manyfit curve``."""
     from manyfit.experiment.growth import SHARES, learning_curve
 
-    asked = Fit(
-        data=options.data,
-        target=options.target,
-        header=options.header,
-        size=options.size,
-        model=options.model,
-        metric=options.metric,
-        folds=options.folds,
-        seeds=options.seeds,
-        epochs=options.epochs,
-    )
+    asked = _as_fit(options)
     task = read_task(asked)
     found = learning_curve(experiment_for(task, asked.asked()), shares=options.shares or SHARES)
     from manyfit.engine.folder import plain

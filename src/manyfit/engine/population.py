@@ -380,7 +380,7 @@ class Population:
             if name.startswith("history/")
         }
         lanes = [unpack(arrays, f"lane{i}/", seats, self._template) for i, seats in enumerate(meta["seats"])]
-        waiting = meta.get("waiting", [])
+        waiting = meta["waiting"]
         self._waiting = unpack_rows(arrays, "waiting/", waiting, self._template)
         known = {*meta["queue"], *waiting, *(seat for seats in meta["seats"] for seat in seats)}
         # a member that is neither done nor known here lost what was kept of it: it trains again, last

@@ -104,9 +104,7 @@ def learning_curve(
     if len(sizes) < 2 or not 0 < sizes[0] <= sizes[-1] <= 1:
         raise ConfigError(f"shares={list(shares)}: give at least two shares of the training rows, in (0, 1]")
     middle = settle(experiment.objective, lambda label, kind: kind.at(0.5)) | dict(hyper or {})
-    objective = resolve(
-        experiment.objective, dict(sorted(middle.items(), key=lambda item: item[0].count(".")))
-    )
+    objective = resolve(experiment.objective, middle)
     if experiment.bootstrap:
         raise ConfigError(
             "a learning curve takes growing parts of folds, and bootstraps have rows twice: use folds"

@@ -39,7 +39,7 @@ def untrained_network(experiment: Experiment) -> NetworkReport:
     from manyfit.experiment.preparation import prepare
 
     middle = settle(experiment.objective, lambda label, kind: kind.at(0.5))
-    settled = resolve(experiment.objective, dict(sorted(middle.items(), key=lambda item: item[0].count("."))))
+    settled = resolve(experiment.objective, middle)
     one = dataclasses.replace(
         experiment,
         objective=settled,

@@ -112,7 +112,10 @@ class Search:
     def _suggested(self, told: Sequence[Told], count: int) -> list[dict[str, Any]]:
         space = self.space
         known = told[len(self.first) :] if self.method == "cmaes" else told
-        picks = suggest(space, known, count, method=self.method, batch=self.at_once, seed=self.seed)
+        # CMA-ES has not begun where the first trials are tried: what they leave open is spread evenly
+        begun = self.method != "cmaes" or len(told) >= len(self.first)
+        method = self.method if begun else "sobol"
+        picks = suggest(space, known, count, method=method, batch=self.at_once, seed=self.seed)
         found = []
         for place, pick in enumerate(picks, start=len(told)):
             given = self.first[place] if place < len(self.first) else {}

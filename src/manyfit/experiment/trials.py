@@ -76,8 +76,7 @@ def trial_of(index: int, objective: Any, batch_size: Any, values: Mapping[str, A
     """The trial with these values; raises ``ConfigError`` where they cannot be put in place."""
     values = dict(values)
     here = {k: v for k, v in values.items() if k != BATCH_SIZE}
-    # a choice between nodes opens paths below it: set the shorter paths first
-    settled = resolve(objective, dict(sorted(here.items(), key=lambda item: item[0].count("."))))
+    settled = resolve(objective, here)
     size = int(values.get(BATCH_SIZE, batch_size))
     if size < 1:
         raise ConfigError(f"batch_size={size}: give a whole number of at least 1")

@@ -81,6 +81,10 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
     if asked.get("warm_start") is not None:
         first = best_settings(asked["warm_start"], collect(objective), max(1, trials // 4))
     prune = asked.get("prune") or "none"
+    if (asked.get("plan") or "folds") != "folds" and asked.get("folds") is not None:
+        raise ConfigError(
+            f"folds={asked['folds']} and plan={asked['plan']!r} contradict each other: give one of them"
+        )
     return Experiment(
         objective,
         task,
