@@ -52,6 +52,19 @@ def seeds_for(rows: int) -> int:
     return 3 if rows <= 1000 else 1
 
 
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How much is trained where the options of ``manyfit fit`` leave it open; ``trials=None``: 16 where something
+    is searched, else 1."""
+
+    trials: int | None
+    seeds: int
+    folds: int
+    epochs: int
+    patience: int
+    batch_size: int
+
+
 def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
     """The experiment for a task and the options of ``manyfit fit`` (None where open)."""
     images = task.about.get("kind") == "images"
@@ -61,8 +74,6 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
     rematerialise: Any = asked.get("rematerialise") or "none"
     if asked.get("balance") and not task.classes:
         raise ConfigError("balance weighs classes, and a regression target has none: leave it out")
-    patience = _or(asked.get("patience"), 5 if images else 12)
-    trials = asked.get("trials")
     objective = Supervised(
         model,
         loss=loss_for(asked, classes=bool(task.classes)),
@@ -75,8 +86,19 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
     )
     if asked.get("probe"):
         objective = dataclasses.replace(objective, probe=True)
+    size = batch_size_for(task.rows)
+    if images:
+        return planned(objective, task, asked, Plan(1, 1, 5, 15, 5, size))
+    return planned(objective, task, asked, Plan(None, seeds_for(task.rows), 5, 100, 12, size))
+
+
+def planned(objective: Any, task: Task, asked: Mapping[str, Any], plan: Plan) -> Experiment:
+    """The experiment that trains an objective as the options of ``manyfit fit`` say, by the plan where they are
+    silent: the same for every kind of task."""
+    patience = _or(asked.get("patience"), plan.patience)
+    trials = asked.get("trials")
     if trials is None:
-        trials = 1 if images or not _open(objective) else 16
+        trials = plan.trials or (16 if _open(objective) else 1)
     first: tuple[Mapping[str, Any], ...] = ()
     if asked.get("warm_start") is not None:
         first = best_settings(asked["warm_start"], collect(objective), max(1, trials // 4))
@@ -89,15 +111,15 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
         objective,
         task,
         trials=trials,
-        seeds=_or(asked.get("seeds"), 1 if images else seeds_for(task.rows)),
-        folds="each" if asked.get("plan") == "each" else _or(asked.get("folds"), 5),
+        seeds=_or(asked.get("seeds"), plan.seeds),
+        folds="each" if asked.get("plan") == "each" else _or(asked.get("folds"), plan.folds),
         bootstrap=asked.get("plan") == "bootstrap",
         gap=_or(asked.get("gap"), 0.0),
         window=asked.get("window"),
         embargo=asked.get("embargo"),
-        epochs=_or(asked.get("epochs"), 15 if images else 100),
+        epochs=_or(asked.get("epochs"), plan.epochs),
         patience=None if patience == 0 else patience,
-        batch_size=_or(asked.get("batch_size"), batch_size_for(task.rows)),
+        batch_size=_or(asked.get("batch_size"), plan.batch_size),
         validation=_or(asked.get("validation"), 0.2),
         seed=_or(asked.get("seed"), 0),
         repeats=_or(asked.get("repeats"), 20 if asked.get("plan") == "bootstrap" else 1),
