@@ -154,3 +154,12 @@ class Bandit(BaseObjective):
 
     def export(self, state):
         return {name: state[name] for name in ("preferences", "arms", "time")}
+
+
+@dataclass(frozen=True)
+class Windows(Network):
+    """The same network on overlapping windows of one series: ``{"series": (n + features - 1,), "y": (n,)}``."""
+
+    def gather(self, data, rows):
+        places = rows[:, None] + jnp.arange(self.features)
+        return {"x": data["series"][places], "y": data["y"][rows]}

@@ -90,7 +90,7 @@ class Compiled:
 
     def _worth_transforming(self, data: PyTree, prepared: PyTree, folds: int) -> bool:
         """Whether rows change at all, and every fold's view of them fits into memory beside the rest."""
-        if data is None:
+        if data is None or not self.program.leafwise:
             return False
         changed = []
 

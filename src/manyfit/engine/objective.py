@@ -96,6 +96,14 @@ class Objective(Protocol):
         """
         ...
 
+    def gather(self, data: PyTree, rows: Array) -> PyTree:
+        """The rows ``(batch,)`` of the data set: what ``transform`` and ``predict`` are given.
+
+        ``BaseObjective`` takes them from every leaf. Where rows overlap (the windows of a series, or of a
+        text) an objective cuts them here instead, and the data set lies in memory once.
+        """
+        ...
+
     def transform(self, prepared: PyTree, data: PyTree) -> PyTree:
         """Rows as ``update`` and ``evaluate`` take them, by what was prepared; row by row.
 
@@ -134,6 +142,10 @@ class BaseObjective:
         """Nothing is learned from rows before training."""
         del fold
         return ()
+
+    def gather(self, data: PyTree, rows: Array) -> PyTree:
+        """The rows of every leaf."""
+        return jax.tree.map(lambda leaf: jnp.take(leaf, rows, axis=0, mode="clip"), data)
 
     def transform(self, prepared: PyTree, data: PyTree) -> PyTree:
         """Rows are taken as they are."""

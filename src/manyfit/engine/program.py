@@ -20,7 +20,7 @@ from jax import lax
 
 from manyfit.engine.footprint import bytes_written
 from manyfit.engine.member import FoldTable, fold_weight
-from manyfit.engine.objective import Array, Batch, Fold, Metric, Objective, PyTree
+from manyfit.engine.objective import Array, BaseObjective, Batch, Fold, Metric, Objective, PyTree
 from manyfit.engine.plan import abreast
 from manyfit.engine.slots import (
     DIVERGED,
@@ -125,12 +125,13 @@ class Program:
     def outputs(self, slots: Slots, data: PyTree, table: FoldTable) -> PyTree:
         """The best models' predictions for their fold's test rows, ``(slots, padded, ...)``."""
         size = min(self.shape.evaluation_batch, max(1, table.test.shape[1]))
+        gather = self._gather
 
         def one(model: PyTree, fold: Array) -> PyTree:
             rows = table.test[fold]
             blocks = -(-rows.shape[0] // size)
             padded = jnp.pad(rows, (0, blocks * size - rows.shape[0])).reshape(blocks, size)
-            predicted = lax.map(lambda block: self.objective.predict(model, _take(data, block)), padded)
+            predicted = lax.map(lambda block: self.objective.predict(model, gather(data, block)), padded)
             return jax.tree.map(
                 lambda leaf: leaf.reshape((blocks * size, *leaf.shape[2:]))[: rows.shape[0]], predicted
             )
@@ -317,12 +318,23 @@ class Program:
         weight = (t * size + jnp.arange(size) < table.train_count[fold]).astype(jnp.float32)
         return Batch(self._rows(data, table, fold, rows), weight)
 
+    @property
+    def leafwise(self) -> bool:
+        """Whether a row is an entry of every leaf, so that all rows can be transformed at once."""
+        own = getattr(type(self.objective), "gather", None)
+        return own is None or own is BaseObjective.gather
+
+    def _gather(self, data: PyTree, rows: Array) -> PyTree:
+        if self.leafwise:
+            return BaseObjective().gather(data, rows)
+        return self.objective.gather(data, rows)
+
     def _rows(self, data: PyTree, table: FoldTable, fold: Array, rows: Array) -> PyTree:
         """The fold's view of some rows."""
         if table.rows is not None:
             return jax.tree.map(lambda leaf: leaf[fold, rows], table.rows)
         prepared = jax.tree.map(lambda leaf: leaf[fold], table.prepared)
-        return self.objective.transform(prepared, _take(data, rows))
+        return self.objective.transform(prepared, self._gather(data, rows))
 
 
 def program_of(objective: Objective, shape: Shape) -> Program:
@@ -349,10 +361,6 @@ def _known_program(objective: Objective, shape: Shape) -> Program:
 def _stream(key_data: Array, stream: int) -> Array:
     """One of a member's independent streams of randomness, as a typed key."""
     return jax.random.fold_in(jax.random.wrap_key_data(key_data), stream)
-
-
-def _take(data: PyTree, rows: Array) -> PyTree:
-    return jax.tree.map(lambda leaf: jnp.take(leaf, rows, axis=0, mode="clip"), data)
 
 
 def _select(flag: Array, new: PyTree, old: PyTree) -> PyTree:
