@@ -20,6 +20,7 @@ _NAMES = {
     "Result": "manyfit.experiment",
     "Predictor": "manyfit.experiment",
     "Supervised": "manyfit.objectives",
+    "GAN": "manyfit.objectives.adversarial",
     "learning_curve": "manyfit.experiment",
     "learning_rate_range": "manyfit.experiment",
     "MLPClassifier": "manyfit.estimators",
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from manyfit.experiment import Experiment, Predictor, Result, learning_curve, learning_rate_range
     from manyfit.inspect import inspect_network
     from manyfit.objectives import Supervised
+    from manyfit.objectives.adversarial import GAN
     from manyfit.space import Numeric, choice, integer, loguniform, uniform
 
 
@@ -78,6 +80,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "GAN",
     "CNNClassifier",
     "Experiment",
     "MLPClassifier",

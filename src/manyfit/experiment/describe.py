@@ -16,13 +16,16 @@ def known() -> dict[str, type]:
     """The parts that a run folder may name: nothing else is ever rebuilt."""
     from manyfit import augment, losses, models, optim
     from manyfit.data import ImagePreprocess, TablePreprocess
-    from manyfit.objectives import Identity, Supervised
+    from manyfit.models import gan
+    from manyfit.objectives import Identity, Supervised, adversarial
 
     parts = [
         *losses.LOSSES.values(),
         *optim.PARTS,
         *augment.PARTS,
         *models.PARTS,
+        *gan.PARTS,
+        *adversarial.PARTS,
         *(ImagePreprocess, TablePreprocess, Identity, Supervised),
     ]
     return {part.__name__: part for part in parts}

@@ -1,0 +1,33 @@
+"""Adversarial learning: a generator against a discriminator."""
+
+from manyfit.objectives.adversarial.distance import energy_distance
+from manyfit.objectives.adversarial.gan import GAN
+from manyfit.objectives.adversarial.losses import (
+    LOSSES,
+    AdversarialLoss,
+    Hinge,
+    NonSaturating,
+    Relativistic,
+    Wasserstein,
+)
+from manyfit.objectives.adversarial.penalties import PENALTIES, R1, R2, GradientPenalty, Penalty
+
+PARTS = (GAN, *LOSSES.values(), *PENALTIES.values())
+"""What a run folder may name."""
+
+__all__ = [
+    "GAN",
+    "LOSSES",
+    "PARTS",
+    "PENALTIES",
+    "R1",
+    "R2",
+    "AdversarialLoss",
+    "GradientPenalty",
+    "Hinge",
+    "NonSaturating",
+    "Penalty",
+    "Relativistic",
+    "Wasserstein",
+    "energy_distance",
+]
