@@ -6,7 +6,7 @@ from scipy.optimize import minimize_scalar
 from sklearn.metrics import log_loss
 
 from manyfit.errors import DataError
-from manyfit.evaluate import Isotonic, Temperature
+from manyfit.evaluate import Isotonic, Temperature, cross_calibrated
 
 
 def softmax(logits):
@@ -80,3 +80,43 @@ def test_isotonic_mends_what_no_temperature_can():
 def test_what_does_not_fit_is_said(probabilities, target, message):
     with pytest.raises(DataError, match=message):
         Temperature.fit(probabilities, target)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_isotonic_curves_are_scikit_learns(ties):
+    from sklearn.isotonic import IsotonicRegression
+
+    rng = np.random.default_rng(6)
+    p = rng.random(200).round(1 if ties else 12)
+    y = (rng.random(200) < p**2).astype(int)
+    new = np.linspace(-0.1, 1.1, 50)
+    theirs = IsotonicRegression(out_of_bounds="clip").fit(p, y).predict(new)
+    knots, values = Isotonic.fit(np.stack([1 - p, p], axis=1), y).curves[1]
+    np.testing.assert_allclose(np.interp(new, knots, values), theirs, atol=1e-9)
+
+
+def test_a_fold_is_calibrated_by_the_others_alone():
+    logits, _, y = rows_of(600, 7)
+    said = softmax(3 * logits)
+    fold = np.arange(600) % 3
+    found = cross_calibrated(said, y, fold)
+    other = Temperature.fit(said[fold != 1], y[fold != 1])
+    np.testing.assert_allclose(found.calibrated["temperature"][fold == 1], other(said[fold == 1]))
+    changed = np.where(
+        fold == 1, (y + 1) % 3, y
+    )  # whatever a fold's own labels are, they do not calibrate it
+    again = cross_calibrated(said, changed, fold)
+    np.testing.assert_array_equal(
+        again.calibrated["isotonic"][fold == 1], found.calibrated["isotonic"][fold == 1]
+    )
+    assert found.ece["temperature"] < 0.5 * found.ece["none"]
+    assert found.log_loss["none"] == pytest.approx(log_loss(y, said))
+    assert found.best == "temperature" and found.temperature == pytest.approx(3.0, rel=0.3)
+
+
+def test_a_single_fold_is_calibrated_in_parts():
+    logits, _, y = rows_of(600, 8)
+    found = cross_calibrated(softmax(3 * logits), y)
+    assert found.ece["temperature"] < found.ece["none"]
+    with pytest.raises(DataError, match="fold of each row"):
+        cross_calibrated(softmax(logits), y, [0, 1])

@@ -6,7 +6,7 @@ from manyfit.evaluate.bootstrap import (
     hierarchical_interval,
     no_information_error,
 )
-from manyfit.evaluate.calibration import Isotonic, Temperature
+from manyfit.evaluate.calibration import Calibration, Isotonic, Temperature, cross_calibrated
 from manyfit.evaluate.conformal import (
     conformal_interval,
     conformal_quantile,
@@ -39,6 +39,7 @@ from manyfit.evaluate.spread import Spread, variance_components
 from manyfit.evaluate.twins import Twins, twins
 
 __all__ = [
+    "Calibration",
     "Comparison",
     "Discordance",
     "Extrapolation",
@@ -60,6 +61,7 @@ __all__ = [
     "conformal_quantile",
     "conformal_sets",
     "correlated_t",
+    "cross_calibrated",
     "cv_plus_interval",
     "delong",
     "extrapolate",

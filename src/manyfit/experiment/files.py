@@ -143,6 +143,7 @@ def summary_of(result: Result) -> dict[str, Any]:
         "metric": result.metric,
         "scores": {name: _interval(score) for name, score in result.scores.items()},
         "ensemble": dict(result.ensemble),
+        "checks": dict(result.checks),
         "timing": dict(result.timing),
         "memory": {"peak_rss_bytes": peak_memory()},
         "members": len(result.members),

@@ -12,7 +12,7 @@ import numpy as np
 
 from manyfit import metrics
 from manyfit.errors import ConfigError
-from manyfit.evaluate import Split, plan, twins
+from manyfit.evaluate import Split, Twins, plan, twins
 from manyfit.experiment.search import Search
 from manyfit.experiment.trials import Trial
 from manyfit.tasks import task_of
@@ -131,16 +131,22 @@ def _check_judging(experiment: Experiment, pruner: Pruner | None, splits: list[S
         )
 
 
-def twin_warnings(prepared: Prepared) -> list[str]:
-    """What is to be said of rows with identical inputs; nothing where they are few, or too many rows to look."""
+def twins_of(prepared: Prepared) -> Twins | None:
+    """The rows of identical inputs; None where there are no rows, or too many to look."""
     task = prepared.task
     if (
         task.kind == "own"
         or not 0 < task.rows <= MOST_COMPARED
         or not isinstance(task.data["inputs"], Mapping)
     ):
+        return None
+    return twins(task.data["inputs"], task.data["target"], prepared.splits)
+
+
+def twin_warnings(found: Twins | None) -> list[str]:
+    """What is to be said of rows with identical inputs; nothing where they are few."""
+    if found is None:
         return []
-    found = twins(task.data["inputs"], task.data["target"], prepared.splits)
     said = []
     if found.leaked > TWIN_SHARE * found.rows:
         said.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,8 @@ class Result:
     warnings: Sequence[str] = ()
     out_of_budget: bool = False
     """Whether it was the budget that ended it."""
+    checks: Mapping[str, Any] = field(default_factory=dict)
+    """Calibration before and after, labels that may be wrong, rows of identical inputs: as in ``summary.json``."""
 
     @property
     def best(self) -> Predictor:

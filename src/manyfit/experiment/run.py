@@ -26,9 +26,10 @@ from manyfit.engine import (
 from manyfit.engine.devices import use_compilation_cache
 from manyfit.engine.folder import plain
 from manyfit.errors import RunError
+from manyfit.experiment.checks import checks_of
 from manyfit.experiment.examples import write_examples
 from manyfit.experiment.files import request_of, write_result
-from manyfit.experiment.preparation import prepare, twin_warnings
+from manyfit.experiment.preparation import prepare, twin_warnings, twins_of
 from manyfit.experiment.records import Records
 from manyfit.experiment.result import Result
 from manyfit.experiment.status import Status, status_of
@@ -55,7 +56,8 @@ class Run:
         self.started = time.perf_counter()
         use_compilation_cache()
         self.prepared = prepare(self.experiment)
-        self.warnings += twin_warnings(self.prepared)
+        self.twins = twins_of(self.prepared)
+        self.warnings += twin_warnings(self.twins)
         self.timing["data"] = time.perf_counter() - self.started
         if path is None:
             if resume:
@@ -125,7 +127,8 @@ class Run:
                 warnings=self.warnings,
                 folder=None if folder is None else folder.path,
             )
-            result = dataclasses.replace(result, out_of_budget=late)
+            checks = checks_of(result.predictions, prepared.task.classes, self.twins)
+            result = dataclasses.replace(result, out_of_budget=late, checks=checks)
             self.timing["score"] = time.perf_counter() - scoring
             self.timing["total"] = time.perf_counter() - self.started
             if folder is not None:

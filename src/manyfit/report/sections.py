@@ -15,6 +15,7 @@ from markupsafe import Markup
 from manyfit.report import classification, effects, regression, words
 from manyfit.report.baseline import baseline
 from manyfit.report.board import board
+from manyfit.report.checks import checks
 from manyfit.report.curves import learning_curves
 from manyfit.report.data import about_data
 from manyfit.report.doubts import doubts
@@ -66,6 +67,7 @@ def context(run: RunFiles) -> dict[str, Any]:
         "curves": learning_curves(run, found),
         "gradients": gradients(run, found),
         "predictions": predictions(run),
+        "checks": checks(run),
         "examples": examples(run),
         "about": about_data(run),
         "how": how(run),
