@@ -2,6 +2,7 @@
 
 from manyfit.objectives.adversarial.distance import energy_distance
 from manyfit.objectives.adversarial.gan import GAN
+from manyfit.objectives.adversarial.health import verdict, verdicts
 from manyfit.objectives.adversarial.losses import (
     LOSSES,
     AdversarialLoss,
@@ -30,4 +31,6 @@ __all__ = [
     "Relativistic",
     "Wasserstein",
     "energy_distance",
+    "verdict",
+    "verdicts",
 ]
