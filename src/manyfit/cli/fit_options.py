@@ -28,13 +28,14 @@ class Fit:
       manyfit fit adult.csv --target income --trials 32 --seeds 3
       manyfit fit rent.parquet --target price --time month --folds 4
       manyfit fit images/ --target folder --size 64
+      manyfit fit shakespeare.txt --seeds 3
       manyfit fit --config adult.yaml --epochs 50
 
     Ctrl-C stops cleanly; manyfit resume goes on from there.
     """
 
     data: Annotated[Path | None, tyro.conf.Positional, place("DATA")] = None
-    """A table (CSV, TSV, Parquet, also .gz), a folder of images by class, .npz, or IDX files."""
+    """A table (CSV, TSV, Parquet, also .gz), a folder of images by class, .npz, IDX files, or a running text (.txt)."""
     target: Annotated[str | None, arg("COLUMN")] = None
     """The column to predict; 'folder' where each class has a folder of images."""
     out: Annotated[Path | None, arg("FOLDER", "runs/<name of the data>", "-o")] = None
@@ -68,10 +69,25 @@ class Fit:
     """Whether the table's first line names its columns."""
     size: Annotated[int | None, arg("PIXELS")] = None
     """Images: resize to this many pixels a side."""
+    tokenizer: Annotated[str | None, arg("NAME", "char")] = None
+    """Running text: what a token is (char, byte, word, bpe)."""
+    vocabulary: Annotated[int | None, arg("N", "bpe 8,000, else all")] = None
+    """Running text: the most tokens to tell apart."""
+    context: Annotated[int | None, arg("TOKENS", "64")] = None
+    """Running text: how many tokens back the network sees."""
+    steps: Annotated[int | None, arg("N", "2,000")] = None
+    """Running text: updates in all, in place of --epochs."""
+    width: Annotated[int | None, arg("N", "by the model")] = None
+    """Running text: features of a token, or units of a recurrent layer."""
+    depth: Annotated[int | None, arg("N", "by the model")] = None
+    """Running text: blocks or layers."""
+    heads: Annotated[int | None, arg("N", "by the model")] = None
+    """Running text: attention heads."""
 
     model: Annotated[str, arg("NAME")] = "auto"
     """The network: mlp, resmlp, tabm for tables; cnn, cnn-bn, lenet, resnet20, resnet18, wrn-16-4, convnext,
-    mobilenet, vit … for images; 'auto' takes an MLP for tables and a small CNN for images."""
+    mobilenet, vit … for images; decoder, gpt, lstm, gru, rnn for running text; 'auto' takes an MLP for tables, a
+    small CNN for images and the decoder for text."""
     augment: Annotated[str | None, arg("NAME", "none")] = None
     """Images: what changes them at random in training (standard, digits, colour, cutout, mixup, cutmix, strong)."""
     views: Literal["one", "flip", "shifts", "flip-shifts"] = "one"
@@ -145,7 +161,7 @@ class Fit:
     """Epochs without a better validation loss before a network stops; 0 never stops early."""
     batch_size: Annotated[int | None, arg("ROWS", "32 to 512 by the number of rows")] = None
     """Rows in a step."""
-    validation: Annotated[float, arg("SHARE", "0.2")] = 0.2
+    validation: Annotated[float | None, arg("SHARE", "0.2; of a text 0.1")] = None
     """The share of each fold's training rows that decides when to stop and which trial to choose."""
     seed: Annotated[int, arg("N", "0")] = 0
     """Where all randomness derives from."""

@@ -15,11 +15,13 @@ import tyro
 
 from manyfit.cli.config import read_config
 from manyfit.cli.options import Compare, Curve, Demo, Evaluate, Fit, Inspect, Predict, Range, Report, Resume
+from manyfit.cli.text import Generate
 from manyfit.errors import ConfigError, ManyfitError, nearest
 
 VERBS: dict[str, type] = {
     "fit": Fit,
     "predict": Predict,
+    "generate": Generate,
     "evaluate": Evaluate,
     "resume": Resume,
     "report": Report,

@@ -18,6 +18,7 @@ from manyfit.cli import show
 from manyfit.cli.options import Compare, Curve, Demo, Evaluate, Fit, Inspect, Predict, Range, Report, Resume
 from manyfit.cli.output import check_ending, image_files, write_page, write_table
 from manyfit.cli.progress import Watcher
+from manyfit.cli.text import Generate, generate
 from manyfit.engine import RunFolder
 from manyfit.errors import ConfigError, DataError, RunError
 from manyfit.experiment.files import summary_of
@@ -274,6 +275,7 @@ def demo(options: Demo) -> int:
 _VERBS: dict[type, Callable[[Any], int]] = {
     Fit: fit,
     Predict: predict,
+    Generate: generate,
     Evaluate: evaluate,
     Resume: resume,
     Report: report_,

@@ -17,7 +17,7 @@ def known() -> dict[str, type]:
     from manyfit import augment, losses, models, optim
     from manyfit.data import ImagePreprocess, TablePreprocess
     from manyfit.models import gan
-    from manyfit.objectives import Identity, Supervised, adversarial
+    from manyfit.objectives import Identity, NextToken, Supervised, adversarial
 
     parts = [
         *losses.LOSSES.values(),
@@ -26,7 +26,7 @@ def known() -> dict[str, type]:
         *models.PARTS,
         *gan.PARTS,
         *adversarial.PARTS,
-        *(ImagePreprocess, TablePreprocess, Identity, Supervised),
+        *(ImagePreprocess, TablePreprocess, Identity, NextToken, Supervised),
     ]
     return {part.__name__: part for part in parts}
 

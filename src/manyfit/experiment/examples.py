@@ -9,6 +9,7 @@ from safetensors.numpy import save
 
 from manyfit.engine import RunFolder
 from manyfit.errors import ConfigError
+from manyfit.experiment import generation
 from manyfit.experiment.result import Result
 from manyfit.explain import agreement, class_activation_maps
 from manyfit.tasks.task import Task
@@ -23,6 +24,9 @@ GROUPS = ("right", "wrong", "unsure")
 
 def write_examples(folder: RunFolder, task: Task, result: Result) -> None:
     """``examples.safetensors`` of a classification of images; nothing where there is nothing to point at."""
+    if task.about.get("kind") == "corpus":
+        folder.write(generation.NAME, generation.samples_json(result).encode())
+        return
     found = image_examples(task, result)
     if found is not None:
         folder.write(NAME, save({name: np.asarray(values, order="C") for name, values in found.items()}))

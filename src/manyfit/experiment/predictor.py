@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
 from manyfit import metrics
-from manyfit.engine import Fold, RunFolder
+from manyfit.engine import Batch, Fold, RunFolder
 from manyfit.errors import DataError, ManyfitError, RunError
 from manyfit.evaluate import conformal_interval, conformal_sets
 from manyfit.experiment.describe import describe, rebuild
@@ -25,6 +25,7 @@ from manyfit.tasks.encoders import encoder_from_json
 from manyfit.tasks.task import Encoder
 
 if TYPE_CHECKING:
+    from manyfit.experiment.generation import Generated
     from manyfit.inspect import NetworkReport
 
 BLOCK, BLOCK_ON_ACCELERATOR = 256, 4096
@@ -139,12 +140,79 @@ class Predictor:
 
     def evaluate(self, rows: Any) -> dict[str, float]:
         """The ensemble's metrics on labelled rows."""
+        if hasattr(self.objective, "measured"):
+            return self._measured(rows)
         if self.encoder is None:
             raise DataError(
                 "this model was trained on plain arrays: score its predictions with manyfit.metrics"
             )
         target = self.encoder.encode_target(rows)
         return metrics.score(self.kind, target, self.prediction(rows).output)
+
+    def _measured(self, rows: Any) -> dict[str, float]:
+        """An objective's own measures of all members together, their probabilities averaged, on the rows of a text."""
+        data, objective = self._inputs(rows), self.objective
+        models = jax.tree.map(jnp.asarray, self.models)
+
+        @jax.jit
+        def measure(block: jax.Array, weight: jax.Array) -> Any:
+            def averaged(tokens: jax.Array) -> jax.Array:
+                each = jax.vmap(lambda model: objective.log_probabilities(model, tokens))(models)
+                return jax.nn.logsumexp(each, axis=0) - np.log(self.members)
+
+            return objective.measured(averaged, Batch(objective.gather(data, block), weight))
+
+        totals: dict[str, np.ndarray] = {}
+        count = len(data["start"])
+        for first in range(0, count, BLOCK):
+            block = np.arange(first, first + BLOCK)
+            found = measure(np.minimum(block, count - 1), (block < count).astype(np.float32))
+            for name, metric in found.items():
+                totals[name] = totals.get(name, np.zeros(2)) + np.array(
+                    [metric.total, metric.count], np.float64
+                )
+        scores = {name: float(total / of) for name, (total, of) in totals.items()}
+        return scores | objective.derived(scores)
+
+    def generate(
+        self,
+        prompts: str | Sequence[str] = "",
+        *,
+        length: int = 200,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        min_p: float = 0.0,
+        repetition_penalty: float = 1.0,
+        beams: int | None = None,
+        stop: Sequence[str] = (),
+        seed: int = 0,
+        member: int | None = None,
+    ) -> list[Generated]:
+        """What a language model writes after each prompt, ``length`` tokens at most.
+
+        The members' probabilities are averaged, unless ``member`` names one. See ``objectives.Sampling`` for
+        the settings; ``beams`` searches for the most probable text instead of drawing one. Generation ends at a
+        ``stop`` string, which is left out.
+
+        Raises ``DataError`` for a run that is no language model, and a prompt that it cannot read;
+        ``ConfigError`` for settings out of range.
+        """
+        from manyfit.experiment.generation import generate, writer_of
+        from manyfit.objectives.decoding import Sampling
+
+        writers = self.__dict__.setdefault("_writers", {})  # compiled once
+        if member not in writers:
+            writers[member] = writer_of(self, member)
+        return generate(
+            writers[member],
+            [prompts] if isinstance(prompts, str) else list(prompts),
+            length=length,
+            sampling=Sampling(temperature, top_k, top_p, min_p, repetition_penalty),
+            stop=stop,
+            seed=seed,
+            beams=beams,
+        )
 
     def network(self, rows: Any) -> NetworkReport:
         """Every member's network, layer by layer, on labelled rows: sizes, costs, activations, gradients."""
@@ -250,7 +318,7 @@ class Predictor:
         return lambda rows: many(models, rows)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_compiled"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_compiled", "_writers")}
 
 
 def _calibration_in(folder: RunFolder) -> dict[str, np.ndarray] | None:

@@ -31,6 +31,7 @@ def score_member(prepared: Prepared, trial: Trial, member: Member, outcome: Outc
             )
     else:
         test = outcome.test or {prepared.metric: outcome.best_value}
+        test |= getattr(trial.objective, "derived", dict)(test)
     if outcome.status == PRUNED:  # it never saw its test rows
         test = {}
     elif len(split.test) == 1:  # a root or a rank of one row is not what it is of many

@@ -3,6 +3,7 @@
 from manyfit.models.architecture import Architecture, Custom, Inputs
 from manyfit.models.cnn import CNN
 from manyfit.models.convnext import ConvNeXt
+from manyfit.models.decoder import Decoder, Recurrent
 from manyfit.models.lenet import LeNet
 from manyfit.models.mlp import MLP
 from manyfit.models.mobilenet import MobileNet
@@ -13,7 +14,21 @@ from manyfit.models.tabm import TabM
 from manyfit.models.unet import UNet
 from manyfit.models.vit import ViT
 
-PARTS = (CNN, MLP, ConvNeXt, LeNet, MobileNet, ResMLP, ResNet, TabM, UNet, ViT, WideResNet)
+PARTS = (
+    CNN,
+    MLP,
+    ConvNeXt,
+    Decoder,
+    LeNet,
+    MobileNet,
+    Recurrent,
+    ResMLP,
+    ResNet,
+    TabM,
+    UNet,
+    ViT,
+    WideResNet,
+)
 """What a run folder may name."""
 
 __all__ = [
@@ -23,9 +38,11 @@ __all__ = [
     "Architecture",
     "ConvNeXt",
     "Custom",
+    "Decoder",
     "Inputs",
     "LeNet",
     "MobileNet",
+    "Recurrent",
     "ResMLP",
     "ResNet",
     "TabM",

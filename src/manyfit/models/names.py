@@ -7,6 +7,7 @@ from typing import Any
 from manyfit.errors import ConfigError, nearest
 from manyfit.models.cnn import CNN
 from manyfit.models.convnext import ConvNeXt
+from manyfit.models.decoder import Decoder, Recurrent
 from manyfit.models.lenet import LeNet
 from manyfit.models.mlp import MLP
 from manyfit.models.mobilenet import IMAGENET, MobileNet
@@ -54,7 +55,16 @@ IMAGES: dict[str, Any] = {
 PIXELS: dict[str, Any] = {"unet": UNet(), "unet-64": UNet((64, 128, 256, 512, 1024))}
 """For a class, or a value, of each pixel."""
 
-NAMES: dict[str, Any] = {**TABLES, **IMAGES, **PIXELS}
+LANGUAGE: dict[str, Any] = {
+    "decoder": Decoder(norm="rms", positions="rotary", gated=True, activation="silu"),
+    "gpt": Decoder(),
+    "lstm": Recurrent("lstm"),
+    "gru": Recurrent("gru"),
+    "rnn": Recurrent("rnn"),
+}
+"""For the next token of a text."""
+
+NAMES: dict[str, Any] = {**TABLES, **IMAGES, **PIXELS, **LANGUAGE}
 """Every architecture that a configuration may name."""
 
 

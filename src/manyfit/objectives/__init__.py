@@ -1,6 +1,7 @@
 """What one member learns."""
 
+from manyfit.objectives.language import NextToken
 from manyfit.objectives.module import Functional, Weights
 from manyfit.objectives.supervised import Identity, Supervised
 
-__all__ = ["Functional", "Identity", "Supervised", "Weights"]
+__all__ = ["Functional", "Identity", "NextToken", "Supervised", "Weights"]

@@ -72,6 +72,12 @@ class Functional:
         _, _, _, rest = self._split(module)
         return outputs, nnx.to_pure_dict(rest)
 
+    def use(self, weights: Weights, do: Callable[[Any], Any]) -> Any:
+        """What ``do`` makes of the module with these weights, as it is after training."""
+        module = self._merge(weights, jax.random.key(0))
+        module.eval()
+        return do(module)
+
     @staticmethod
     def _split(module: nnx.Module) -> Any:
         return nnx.split(module, nnx.Param, nnx.RngState, ...)

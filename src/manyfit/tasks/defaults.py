@@ -17,7 +17,7 @@ from manyfit.losses import LOSSES, Loss
 from manyfit.losses import named as named_loss
 from manyfit.models import MLP
 from manyfit.models import named as named_model
-from manyfit.models.names import IMAGES, PIXELS, TABLES
+from manyfit.models.names import IMAGES, LANGUAGE, PIXELS, TABLES
 from manyfit.objectives import Supervised
 from manyfit.optim import EMA, SAM, SWA, Accumulate, LayerDecay, Optimizer, named, named_schedule
 from manyfit.space import Distribution, collect, loguniform, uniform
@@ -67,6 +67,10 @@ class Plan:
 
 def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
     """The experiment for a task and the options of ``manyfit fit`` (None where open)."""
+    if task.about.get("kind") == "corpus":
+        from manyfit.tasks.language import language_experiment
+
+        return language_experiment(task, asked)
     images = task.about.get("kind") == "images"
     model = model_for(task, asked)
     optimizer = optimizer_for(asked, search=not images)
@@ -174,6 +178,8 @@ def model_for(task: Task, asked: Mapping[str, Any]) -> Any:
         kind = "cnn" if images else "mlp"
     model = named_model(kind)
     fitting = {**IMAGES, "mlp": MLP()} if images else TABLES
+    if kind in LANGUAGE:
+        raise ConfigError(f"model {kind!r} reads running text (a .txt file without --target): leave it out")
     if kind not in fitting:
         read, given = ("images", "a table") if kind in {**IMAGES, **PIXELS} else ("tables", "images")
         use = ", ".join(f"'{name}'" for name in fitting)

@@ -22,4 +22,8 @@ def encoder_from_json(content: Mapping[str, Any] | None) -> Encoder | None:
         from manyfit.tasks.images import ImageEncoder
 
         return ImageEncoder.from_json(content)
+    if kind == "text":
+        from manyfit.tasks.language import TextEncoder
+
+        return TextEncoder.from_json(content)
     raise RunError(f"the model reads {kind!r}, which this version of manyfit does not know")

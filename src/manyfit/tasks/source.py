@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from manyfit.errors import ConfigError, DataError
+from manyfit.tasks.language import is_corpus
 from manyfit.tasks.task import Task
 
 
@@ -14,15 +15,24 @@ def read_task(options: Any) -> Task:
     path = Path(options.data)
     if not path.exists():
         raise DataError(f"{path}: there is no such file or folder; check the path")
+    if is_corpus(path, options.target):
+        from manyfit.tasks.language import corpus_of
+
+        _refuse(options, path, {**_TABLES_ONLY, "size": None}, "does not go with a running text")
+        return corpus_of(path, options)
     if is_images(path, options.target):
         from manyfit.data import images
         from manyfit.tasks.images import image_task
 
         _refuse(options, path, _TABLES_ONLY, "is for tables, and this holds images")
+        _refuse(options, path, _CORPUS_ONLY, "is for running text, and this holds images")
         target = None if options.target in (None, "folder") else options.target
         return image_task(images.read(path, target=target, size=options.size), metric=options.metric)
     if options.target is None:
         raise ConfigError(f"{path}: say which column to predict with --target")
+    _refuse(
+        options, path, _CORPUS_ONLY, "is for running text, a .txt file without --target, and this is a table"
+    )
     _refuse(options, path, {"size": None}, "is for images, and this is a table")
     from manyfit.data import table
     from manyfit.tasks.tables import BINS, table_task
@@ -66,6 +76,8 @@ _TABLES_ONLY = {
     "header": True,
 }
 """Options that say nothing of images, and what they are when not given."""
+_CORPUS_ONLY = dict.fromkeys(("tokenizer", "vocabulary", "context", "steps", "width", "depth", "heads"))
+"""Options of a language model."""
 
 
 def _refuse(options: Any, path: Path, names: dict[str, Any], why: str) -> None:

@@ -1,0 +1,135 @@
+"""``manyfit generate``: text from a language model, to the terminal as it is written."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+
+from manyfit.cli.arguments import arg, place
+
+
+@dataclass
+class Generate:
+    """Write text with the language model of a run.
+
+    The run's networks write together, by the average of their probabilities;
+    --member takes one of them alone.
+
+    Examples:
+      manyfit generate runs/shakespeare --prompt "ROMEO:"
+      manyfit generate runs/shakespeare --temperature 0.8 --top-k 20 --length 500
+      manyfit generate runs/shakespeare --prompt "To be" "Not to be" --beams 4
+    """
+
+    run: Annotated[Path, tyro.conf.Positional, place("RUN")]
+    """The run folder."""
+    prompt: Annotated[tuple[str, ...], arg("TEXT ...")] = ()
+    """What the text begins with; several are written side by side."""
+    length: Annotated[int, arg("TOKENS", "200")] = 200
+    """How many tokens to write at most."""
+    temperature: Annotated[float, arg("VALUE", "1")] = 1.0
+    """Below 1 keeps to what is probable, above 1 is bolder; 0 always takes the most probable token."""
+    top_k: Annotated[int, arg("N", "all")] = 0
+    """Draw among the N most probable tokens."""
+    top_p: Annotated[float, arg("SHARE", "1")] = 1.0
+    """Draw among the fewest tokens that hold this share of the probability."""
+    min_p: Annotated[float, arg("SHARE", "0")] = 0.0
+    """Draw among tokens of at least this share of the greatest probability."""
+    repetition_penalty: Annotated[float, arg("FACTOR", "1")] = 1.0
+    """Above 1 makes what stands in the text already less probable."""
+    beams: Annotated[int | None, arg("N")] = None
+    """Search for the most probable text with so many candidates, instead of drawing."""
+    stop: Annotated[tuple[str, ...], arg("TEXT ...")] = ()
+    """End before one of these."""
+    seed: Annotated[int, arg("N", "0")] = 0
+    """Where the randomness derives from."""
+    member: Annotated[int | None, arg("N", "all together")] = None
+    """The network to write alone, counted from 0."""
+    disagreement: bool = False
+    """Say how far the networks disagreed, and over which tokens most."""
+    json: bool = False
+    """Print JSON."""
+
+
+def generate(options: Generate) -> int:
+    """``manyfit generate``."""
+    from manyfit.experiment.generation import generate as written
+    from manyfit.experiment.generation import writer_of
+    from manyfit.experiment.predictor import Predictor
+    from manyfit.objectives.decoding import Sampling
+
+    predictor = Predictor.load(options.run)
+    writer = writer_of(predictor, options.member)
+    prompts = list(options.prompt) or [""]
+    sampling = Sampling(
+        options.temperature, options.top_k, options.top_p, options.min_p, options.repetition_penalty
+    )
+    live = len(prompts) == 1 and not options.json and options.beams is None
+    said = 0
+
+    def listen(found: Any) -> None:
+        nonlocal said
+        text = found[0].text
+        # a stop string, or a character of several bytes, may be half there: its beginning waits
+        safe = len(text) - max([len(word) for word in options.stop], default=1)
+        if safe > said:
+            _show(text[said:safe])
+            said = safe
+
+    if live:
+        _show(prompts[0])
+    found = written(
+        writer,
+        prompts,
+        length=options.length,
+        sampling=sampling,
+        stop=options.stop,
+        seed=options.seed,
+        beams=options.beams,
+        listen=listen if live else lambda found: None,
+    )
+    if options.json:
+        content = [
+            {
+                "prompt": one.prompt,
+                "text": one.text,
+                "tokens": one.tokens.tolist(),
+                "log_probability": one.log_probability.tolist(),
+                "disagreement": one.disagreement.tolist(),
+            }
+            for one in found
+        ]
+        print(json.dumps(content, indent=1, ensure_ascii=False))
+        return 0
+    if live:
+        _show(found[0].text[said:] + "\n")
+    else:
+        for i, one in enumerate(found):
+            _show(("\n" if i else "") + f"--- {i + 1}\n{one.prompt}{one.text}\n")
+    if options.disagreement:
+        for one in found:
+            most = np.argsort(-one.disagreement, kind="stable")[:5]
+            tokens = ", ".join(
+                f"{predictor.encoder.tokenizer.token(int(one.tokens[i]))!r} at {i} ({one.disagreement[i]:.3f})"  # type: ignore[union-attr]
+                for i in most
+            )
+            print(
+                f"disagreement of {predictor.members} networks: {one.disagreement.mean():.4f} nats a token; most at "
+                f"{tokens}",
+                file=sys.stderr,
+            )
+    return 0
+
+
+def _show(text: str) -> None:
+    """Text as it is, but nothing that steers a terminal."""
+    sys.stdout.write(
+        "".join(c if c in "\n\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    )
+    sys.stdout.flush()

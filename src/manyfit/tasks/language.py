@@ -1,0 +1,341 @@
+"""A corpus as a task: one text, cut into windows that never cross from one part of it into another."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import hashlib
+import itertools
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from manyfit.data import tokenizers
+from manyfit.data.tokenizers import Tokenizer
+from manyfit.errors import ConfigError, DataError
+from manyfit.models.names import LANGUAGE
+from manyfit.objectives import NextToken
+from manyfit.optim import AdamW, Cosine, Rule
+from manyfit.tasks.task import Task
+
+CONTEXT, BATCH, STEPS, LOOK = 64, 12, 2000, 250
+"""Tokens of a window, windows of a step, steps in all and between two looks at the validation text."""
+TEST = 0.1
+"""The part of the text, its end, that is tested where nothing is said."""
+VALIDATION = 0.1
+LEARNED_FROM = 20_000_000
+"""Characters that a vocabulary is learned from at most."""
+
+Part = tuple[int, int]
+"""The first token and the one behind the last."""
+Splits = Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+
+def is_corpus(path: Path, target: str | None) -> bool:
+    """Whether ``manyfit fit`` takes the path for one running text: a .txt file with no target."""
+    return target is None and path.name.lower().removesuffix(".gz").endswith(".txt")
+
+
+def read_text(path: str | Path) -> str:
+    """A UTF-8 text file, gzip-packed or not; raises ``DataError`` for an empty or a broken one."""
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+        data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read ({error}): check the path and the file") from error
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise DataError(
+            f"{path}: line {line} is no UTF-8 (byte {data[error.start]:#04x} at {error.start}): convert the file, "
+            "as with iconv -f latin1 -t utf8"
+        ) from error
+    if not text.strip():
+        raise DataError(f"{path} is empty: give a text to learn from")
+    return text
+
+
+@dataclass(frozen=True)
+class TextEncoder:
+    """Running text, by the tokenizer that was learned from the training text."""
+
+    tokenizer: Tokenizer
+    context: int
+
+    def encode(self, rows: Any) -> dict[str, np.ndarray]:
+        """The windows of a whole text, of a file (``Path``) or a string, as ``NextToken`` takes them."""
+        text = rows if isinstance(rows, str) else read_text(rows)
+        tokens = self.tokenizer.encode(text)
+        if len(tokens) < 2:
+            raise DataError(f"a text of {len(tokens)} tokens has nothing to predict: give a longer one")
+        windows = _windows([(0, len(tokens))], self.context, len(text) / len(tokens))
+        return _arrays(tokens, windows, self.tokenizer.size, self.context)
+
+    def encode_target(self, rows: Any) -> np.ndarray:
+        """The tokens themselves: a text is its own target."""
+        return self.encode(rows)["tokens"]
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able account."""
+        return {"encoder": "text", "context": self.context, "tokenizer": self.tokenizer.to_json()}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> TextEncoder:
+        """The encoder that ``to_json`` described."""
+        return cls(tokenizers.from_json(content["tokenizer"]), int(content["context"]))
+
+
+@dataclass(frozen=True)
+class Corpus(Task):
+    """A text as tokens, its windows, and which of them train, validate and test in each fold."""
+
+    splits: Splits = ()
+    context: int = 64
+
+    @property
+    def vocabulary(self) -> int:
+        """How many token ids there are."""
+        assert isinstance(self.encoder, TextEncoder)
+        return self.encoder.tokenizer.size
+
+    @property
+    def training_rows(self) -> int:
+        """Windows that train in the smallest fold."""
+        return min(len(train) for train, _, _ in self.splits)
+
+
+def corpus(
+    text: str,
+    *,
+    tokenizer: str = "character",
+    size: int | None = None,
+    context: int = 64,
+    folds: int = 1,
+    test: float = TEST,
+    validation: float = VALIDATION,
+    source: str = "text",
+) -> Corpus:
+    """The task of one running text.
+
+    With one fold its end is tested (the share ``test``), the end of what comes before validates (the share
+    ``validation`` of it, 0 for none), the rest trains: in order, as what comes is predicted from what was.
+    With more folds the text is cut into so many blocks, and each is tested once. No window reaches from one
+    part into another. The vocabulary is learned from the text that trains; with several folds from all of it.
+
+    Raises ``DataError`` for a text that is too short for that, ``ConfigError`` for settings out of range.
+    """
+    if context < 1:
+        raise ConfigError(f"context={context}: give at least 1 token")
+    if not 0 < test < 1 or not 0 <= validation < 1:
+        raise ConfigError(f"test={test}, validation={validation}: give shares of the text in (0, 1)")
+    if folds < 1:
+        raise ConfigError(f"folds={folds}: give at least 1")
+    if not text.strip():
+        raise DataError(f"{source} is empty: give a text to learn from")
+    kind = "character" if tokenizer == "char" else tokenizer
+    seen = text if folds > 1 else text[: max(1, int(len(text) * (1 - test) * (1 - validation)))]
+    # a vocabulary is learned line by line, so that no single line is a whole book to it
+    lines = [seen] if kind == "character" else seen[:LEARNED_FROM].splitlines(keepends=True)
+    learned = tokenizers.learn(lines, kind, size=size)
+    tokens = learned.encode(text)
+    if folds == 1:
+        last = len(tokens) - max(1, round(test * len(tokens)))
+        blocks: list[Part] = [(0, last), (last, len(tokens))]
+    else:
+        ends = np.linspace(0, len(tokens), folds + 1).astype(int).tolist()
+        blocks = list(itertools.pairwise(ends))
+    parts: list[tuple[Part, Part]] = []
+    for first, end in blocks:
+        middle = end - round(validation * (end - first))
+        parts.append(((first, middle), (middle, end)))
+    least = min(middle - first for (first, middle), _ in parts[: len(parts) - (folds == 1)])
+    if least < context + 1 or min(end - first for first, end in blocks) < 2:
+        raise DataError(
+            f"{source}: {len(tokens)} tokens are too few, as {least} of them in a row would train and a window needs "
+            f"{context + 1}: give more text, or a shorter context (--context)"
+        )
+    each = len(text) / len(tokens)
+    found, rows, count = [], [], 0
+    for pair in parts:
+        both = []
+        for part in pair:
+            windows = _windows([part], context, each)
+            both.append(np.arange(count, count + len(windows["start"])))
+            count += len(windows["start"])
+            found.append(windows)
+        rows.append(both)
+    windows = {name: np.concatenate([one[name] for one in found]) for name in found[0]}
+    tested = range(len(blocks)) if folds > 1 else [len(blocks) - 1]
+    splits = []
+    for i in tested:
+        others = [rows[j] for j in range(len(blocks)) if j != i]
+        train, held = (np.concatenate([both[k] for both in others]) for k in (0, 1))
+        splits.append((train, held, np.concatenate(rows[i])))
+    data = _arrays(tokens, windows, learned.size, context)
+    kinds = {"character": "characters", "byte": "bytes", "word": "words"}
+    about = {
+        "source": source,
+        "kind": "corpus",
+        "rows": count,
+        "fingerprint": "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
+        "summary": f"{len(text):,} characters, {len(tokens):,} tokens of {learned.size:,} ({kinds.get(kind, kind)}), "
+        f"windows of {context}",
+        "columns": [],
+        "warnings": _warnings(tokens, context),
+    }
+    return Corpus(
+        kind="own",
+        data=data,
+        rows=count,
+        target="next token",
+        encoder=TextEncoder(learned, context),
+        about=about,
+        splits=tuple(splits),
+        context=context,
+    )
+
+
+def _windows(parts: list[Part], context: int, characters: float) -> dict[str, np.ndarray]:
+    """Rows of ``NextToken`` for parts of a text: every token but a part's first is the target of one row."""
+    found: dict[str, list[np.ndarray]] = {"start": [], "targets": [], "reach": [], "characters": []}
+    for first, end in parts:
+        start = np.arange(first, max(end - 1, first), context)
+        targets = np.minimum(context, end - 1 - start)
+        found["start"].append(start)
+        found["targets"].append(targets)
+        found["reach"].append(np.clip(end - 1 - context - start, 0, context - 1))
+        found["characters"].append(targets * characters)
+    kinds = {"characters": np.float32}
+    return {name: np.concatenate(some).astype(kinds.get(name, np.int32)) for name, some in found.items()}
+
+
+def _arrays(
+    tokens: np.ndarray, windows: Mapping[str, np.ndarray], size: int, context: int
+) -> dict[str, np.ndarray]:
+    """The pytree of ``NextToken``; the text is followed by room for the longest window."""
+    kind = np.uint16 if size <= 2**16 else np.int32
+    return {"tokens": np.pad(tokens, (0, 2 * context + 1)).astype(kind), **windows}
+
+
+def _warnings(tokens: np.ndarray, context: int) -> list[str]:
+    said = []
+    unknown = int((tokens == tokenizers.UNKNOWN).sum())
+    if unknown:
+        said.append(
+            f"{unknown} of {len(tokens)} tokens are not in the vocabulary of the training text and count as one "
+            "unknown token: --tokenizer byte knows all"
+        )
+    if len(tokens) < 100 * context:
+        said.append(f"{len(tokens)} tokens are few to learn a language from")
+    return said
+
+
+def corpus_of(path: Path, options: Any) -> Corpus:
+    """The corpus of a file, by the options of ``manyfit fit``."""
+    _refuse_plans(options)
+    return corpus(
+        read_text(path),
+        tokenizer=options.tokenizer or "char",
+        size=options.vocabulary,
+        context=CONTEXT if options.context is None else options.context,
+        folds=1 if options.folds is None else options.folds,
+        validation=VALIDATION if options.validation is None else options.validation,
+        source=str(path),
+    )
+
+
+def language_experiment(task: Task, asked: Mapping[str, Any]) -> Any:
+    """The experiment for a corpus and the options of ``manyfit fit`` (None where open).
+
+    ``steps`` updates in all, with a look at the validation text every ``LOOK`` steps or once a pass; or
+    ``epochs`` whole passes over the training text.
+    """
+    from manyfit.tasks.defaults import Plan, planned
+
+    assert isinstance(task, Corpus)
+    size = BATCH if asked.get("batch_size") is None else asked["batch_size"]
+    precision: Any = asked.get("precision") or "float32"
+    rematerialise: Any = asked.get("rematerialise") or "none"
+    objective = NextToken(
+        language_model(asked),
+        vocabulary=task.vocabulary,
+        context=task.context,
+        optimizer=language_optimizer(asked),
+        precision=precision,
+        rematerialise=rematerialise,
+    )
+    if asked.get("epochs") is not None and asked.get("steps") is not None:
+        raise ConfigError("epochs and steps both say how long to train: give one of them")
+    experiment = planned(
+        objective, task, {**asked, "folds": None, "validation": None}, Plan(1, 1, 1, 1, 0, size)
+    )
+    experiment = dataclasses.replace(experiment, folds=list(task.splits), options=asked)
+    if asked.get("epochs") is not None:
+        return experiment
+    steps = STEPS if asked.get("steps") is None else asked["steps"]
+    if steps < 1:
+        raise ConfigError(f"steps={steps}: give at least 1")
+    whole = max(1, task.training_rows // min(size, task.training_rows))
+    looks = -(-steps // min(LOOK, whole))
+    return dataclasses.replace(experiment, epochs=looks, steps_per_epoch=-(-steps // looks))
+
+
+def language_model(asked: Mapping[str, Any]) -> Any:
+    """The network for the options of ``manyfit fit``; raises ``ConfigError`` where they do not fit."""
+    from manyfit.tasks.defaults import number_or_range
+
+    kind = asked.get("model") or "auto"
+    model = LANGUAGE.get("decoder" if kind == "auto" else kind)
+    if model is None:
+        raise ConfigError(f"model {kind!r} does not read running text; use {', '.join(LANGUAGE)}")
+    given = {name: asked[name] for name in ("width", "depth", "heads") if asked.get(name) is not None}
+    if "heads" in given and not hasattr(model, "heads"):
+        raise ConfigError(f"heads={given['heads']} is for transformers, and this is {kind!r}: leave it out")
+    if asked.get("hidden"):
+        raise ConfigError("hidden is for networks of tables: a language model has --width and --depth")
+    for option in ("embedding", "scaling"):
+        if (asked.get(option) or "auto") != "auto":
+            raise ConfigError(f"{option}={asked[option]!r} is for tables: leave it out")
+    dropout = number_or_range("dropout", asked.get("dropout"), 0.0, below=1)
+    return dataclasses.replace(model, dropout=dropout, **given)
+
+
+def language_optimizer(asked: Mapping[str, Any]) -> Any:
+    """The optimizer for the options of ``manyfit fit``: AdamW with a warm-up and half a cosine unless said."""
+    from manyfit.tasks.defaults import optimizer_for
+
+    open_ = {"schedule": "cosine", "weight_decay": 0.1}
+    given = {**asked, **{name: value for name, value in open_.items() if asked.get(name) is None}}
+    optimizer = optimizer_for(given, search=False)
+    if not isinstance(optimizer, Rule) or not isinstance(optimizer.schedule, Cosine):
+        return optimizer
+    changed: dict[str, Any] = {"schedule": Cosine(warmup=0.05, final=0.1)}
+    if isinstance(optimizer, AdamW):
+        changed["b2"] = 0.99
+    return dataclasses.replace(optimizer, **changed)
+
+
+def _refuse_plans(options: Any) -> None:
+    """Refuse what is for rows that can be shuffled, and what has no meaning for text."""
+    plain = {
+        "plan": "folds",
+        "repeats": None,
+        "gap": 0.0,
+        "window": None,
+        "embargo": None,
+        "balance": False,
+        "augment": None,
+        "views": "one",
+        "loss": None,
+        "metric": None,
+        "probe": False,
+    }
+    for name, value in plain.items():
+        if getattr(options, name) != value:
+            raise ConfigError(f"--{name.replace('_', '-')} does not go with a running text; leave it out")
