@@ -101,7 +101,7 @@ class Writer:
         rows = [self._row(prompt) for prompt in prompts]
         if length < 1:
             raise ConfigError(f"length={length}: give at least 1 token")
-        sampling = Sampling(*map(np.float32, sampling.checked()))
+        traced = jax.tree.map(np.float32, sampling.checked())
         keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(seed), i))(jnp.arange(len(rows)))
         state = self._read(rows, [0] * len(rows))
         done = 0
@@ -112,7 +112,7 @@ class Writer:
                     self._cut(row)
                 state = self._read(rows, [done] * len(rows))
                 continue
-            state, tokens, chances, apart = self._chunk(self.models, state, sampling, keys, jnp.int32(count))
+            state, tokens, chances, apart = self._chunk(self.models, state, traced, keys, jnp.int32(count))
             for i, row in enumerate(rows):
                 if row.end is None:
                     row.ids += np.asarray(tokens)[i, :count].tolist()
@@ -335,7 +335,7 @@ def generate(
     beams: int | None = None,
     listen: Callable[[list[Generated]], None] = lambda found: None,
 ) -> list[Generated]:
-    """What each prompt becomes; ``listen`` hears of it after every few tokens. ``beams`` searches, and draws nothing."""
+    """What each prompt becomes; ``listen`` hears of it after every few tokens. With ``beams`` nothing is drawn."""
     if not prompts:
         raise ConfigError("give at least one prompt")
     if beams is not None:

@@ -18,7 +18,18 @@ from flax import nnx
 from manyfit.errors import ConfigError
 from manyfit.models.architecture import Inputs
 from manyfit.models.images import check_whole, resolved
-from manyfit.nn import GRU, LSTM, RNN, Dropout, LayerNorm, LearnedPositions, Linear, RMSNorm, TransformerBlock
+from manyfit.nn import (
+    GRU,
+    LSTM,
+    RNN,
+    Dropout,
+    GatedFeedForward,
+    LayerNorm,
+    LearnedPositions,
+    Linear,
+    RMSNorm,
+    TransformerBlock,
+)
 from manyfit.space import Numeric
 
 Array = jax.Array
@@ -216,8 +227,12 @@ def _block(spec: Decoder, rate: Any, rngs: nnx.Rngs) -> TransformerBlock:
         window=spec.window,
         qk_norm=spec.qk_norm,
     )
-    last = block.feed_forward.output if spec.gated else block.feed_forward.narrow
-    first = block.feed_forward.gate_and_value if spec.gated else block.feed_forward.widen
+    branch = block.feed_forward
+    first, last = (
+        (branch.gate_and_value, branch.output)
+        if isinstance(branch, GatedFeedForward)
+        else (branch.widen, branch.narrow)
+    )
     ends = 1 / math.sqrt(2 * spec.depth)
     for layer, scale in (
         (block.attention.query_key_value, 1),
