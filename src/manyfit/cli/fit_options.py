@@ -139,6 +139,9 @@ class Fit:
     """Every so many epochs poor trials go on from good ones, settings moved a little (needs --patience 0)."""
     budget: Annotated[str | None, arg("TIME", "none")] = None
     """Stop after this long (90, 90s, 30m, 2h) with the trials that are complete; manyfit resume goes on."""
+    latency: Annotated[int | None, arg("ROWS", "not measured")] = None
+    """Time the prediction of a batch of so many rows by a network of each trial: with the score and the size of the
+    network it tells which trials are worth their cost."""
     warm_start: Annotated[Path | None, arg("RUN")] = None
     """Begin the search with the best settings of an earlier run."""
     seeds: Annotated[int | None, arg("N", "1; 3 for a table of at most 1,000 rows")] = None

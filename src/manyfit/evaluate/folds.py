@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -30,6 +31,11 @@ class Split:
     test: Rows
     repeat: int = 0
     fold: int = 0
+
+    @cached_property
+    def trained(self) -> int:
+        """How many different rows train."""
+        return len(np.unique(self.train))
 
 
 def plan(

@@ -72,6 +72,8 @@ class Experiment:
     """Of data with a time: how far back training rows may lie; all the way where None."""
     embargo: float | None = None
     """Of data with a time: train on later rows too, from so long after the test rows on."""
+    latency: int | None = None
+    """Rows of a batch whose prediction is timed for a network of each trial, after training."""
     options: Mapping[str, Any] | None = None
     """How a face asked for this experiment; kept in ``experiment.json`` so that it can go on from there."""
 

@@ -126,6 +126,7 @@ def summary_of(result: Result) -> dict[str, Any]:
                 "score": _interval(t.score),
                 "validation": {"loss": t.validation},
                 "p_value": t.p_value,
+                **({} if t.latency is None else {"latency": t.latency}),
             }
             for t in result.trials
         ],

@@ -57,7 +57,11 @@ def prepare(experiment: Experiment) -> Prepared:
         )
     if not 0 <= experiment.validation < 1:
         raise ConfigError(f"validation={experiment.validation}: give a share of the training rows in [0, 1)")
+    if experiment.latency is not None and experiment.latency < 1:
+        raise ConfigError(f"latency={experiment.latency}: give the rows of the batch to be timed, at least 1")
     task = task_of(experiment.data)
+    if experiment.latency is not None and task.kind == "own":
+        raise ConfigError("latency is that of predicting rows, and this objective has none: leave it out")
     splits = _splits(experiment, task)
 
     def bind(trial: Trial) -> Trial:

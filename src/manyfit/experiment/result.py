@@ -13,6 +13,7 @@ import numpy as np
 from manyfit.errors import RunError
 from manyfit.evaluate import Interval
 from manyfit.experiment.predictor import Predictor
+from manyfit.tune import pareto_front
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class TrialScore:
     """Mean of the monitored loss at the best epoch on the validation rows; infinite where a member diverged."""
     p_value: float | None = None
     """Corrected paired test of the score against the chosen trial's."""
+    latency: float | None = None
+    """Seconds that one network takes to predict a batch (``Experiment.latency`` rows), where it was measured."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,16 @@ class Result:
             if trial.trial == self.chosen:
                 return trial.score
         raise RunError("no trial was finished, so there is no score: resume the run or start it anew")
+
+    def pareto(self) -> list[TrialScore]:
+        """The trials that no other one beats in score, size and (where measured) latency at once, best score first."""
+        sign = -1.0 if self.direction == "maximize" else 1.0
+        costs = [
+            (sign * t.score.mean, float(t.parameters), 0.0 if t.latency is None else t.latency)
+            for t in self.trials
+        ]
+        front = pareto_front(costs) if costs else []
+        return [trial for trial, kept in zip(self.trials, front) if kept]
 
     @cached_property
     def searched(self) -> list[str]:

@@ -29,6 +29,7 @@ from manyfit.errors import RunError
 from manyfit.experiment.checks import checks_of
 from manyfit.experiment.examples import write_examples
 from manyfit.experiment.files import request_of, write_result
+from manyfit.experiment.latency import latencies
 from manyfit.experiment.preparation import prepare, twin_warnings, twins_of
 from manyfit.experiment.records import Records
 from manyfit.experiment.result import Result
@@ -127,6 +128,10 @@ class Run:
                 warnings=self.warnings,
                 folder=None if folder is None else folder.path,
             )
+            if experiment.latency is not None:
+                seconds = latencies(dataclasses.replace(prepared, trials=self.trials), experiment.latency)
+                timed = [dataclasses.replace(t, latency=seconds[t.trial]) for t in result.trials]
+                result = dataclasses.replace(result, trials=timed)
             checks = checks_of(result.predictions, prepared.task.classes, self.twins)
             result = dataclasses.replace(result, out_of_budget=late, checks=checks)
             self.timing["score"] = time.perf_counter() - scoring

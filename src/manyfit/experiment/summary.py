@@ -45,7 +45,7 @@ def score_member(prepared: Prepared, trial: Trial, member: Member, outcome: Outc
         "epochs": outcome.epochs,
         "best_epoch": outcome.best_epoch,
         "rows": {
-            "train": len(np.unique(split.train)),
+            "train": split.trained,
             "validation": len(split.validation),
             "test": len(split.test),
         },
@@ -244,7 +244,7 @@ def _validation(rows: Mapping[int, Mapping[str, Any]], members: Sequence[int]) -
 
 def sizes_of(prepared: Prepared) -> dict[str, float]:
     """Training rows (validation included) and test rows of a fold, on average."""
-    train = float(np.mean([len(np.unique(s.train)) + len(s.validation) for s in prepared.splits]))
+    train = float(np.mean([s.trained + len(s.validation) for s in prepared.splits]))
     test = float(np.mean([len(s.test) for s in prepared.splits]))
     return {"n_train": max(train, 1.0), "n_test": max(test, 1.0)}
 

@@ -41,6 +41,8 @@ class Trial:
     score: Score
     validation: float
     p_value: float
+    latency: float = math.nan
+    """Seconds a batch of predictions; NaN where it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ def _listed(content: Mapping[str, Any]) -> Trial:
         score=Score.of(content.get("score")),
         validation=real(nested(content, "validation").get("loss")),
         p_value=real(content.get("p_value")),
+        latency=real(content.get("latency")),
     )
 
 

@@ -37,6 +37,7 @@ from manyfit.report.numbers import (
     setting,
     short_name,
 )
+from manyfit.report.pareto import pareto
 from manyfit.report.spread import spread
 from manyfit.report.svg import Chart, c, document
 
@@ -61,6 +62,7 @@ def context(run: RunFiles) -> dict[str, Any]:
         "scores": scores(run),
         "spread": spread(run, found),
         "board": board(run, found),
+        "pareto": pareto(run, found),
         "effects": effects.effects(run, found, told),
         "effects_lesson": effects.lesson(told),
         "effects_legend": effects.legend(found),

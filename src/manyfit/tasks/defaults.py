@@ -133,6 +133,7 @@ def planned(objective: Any, task: Task, asked: Mapping[str, Any], plan: Plan) ->
         evolve=None if asked.get("evolve") is None else Evolution(every=asked["evolve"]),
         budget=seconds_of(asked.get("budget")),
         first_trials=first,
+        latency=asked.get("latency"),
         options=asked,
     )
 

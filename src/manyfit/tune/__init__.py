@@ -1,6 +1,7 @@
 """Tuning: which settings to try, and which to give up early."""
 
 from manyfit.tune.evolution import Evolution, Heir
+from manyfit.tune.pareto import pareto_front
 from manyfit.tune.pruning import PRUNERS, Halving, Hyperband, Pruner, Racing, named_pruner
 from manyfit.tune.sampling import draw, grid, sobol
 from manyfit.tune.suggestions import METHODS, Method, Told, suggest
@@ -25,6 +26,7 @@ __all__ = [
     "draw",
     "grid",
     "named_pruner",
+    "pareto_front",
     "sobol",
     "suggest",
     "understand",
