@@ -88,6 +88,17 @@ class Fit:
     """The network: mlp, resmlp, tabm for tables; cnn, cnn-bn, lenet, resnet20, resnet18, wrn-16-4, convnext,
     mobilenet, vit … for images; decoder, gpt, lstm, gru, rnn for running text; 'auto' takes an MLP for tables, a
     small CNN for images and the decoder for text."""
+    latent: Annotated[int | None, arg("N", "images 16, tables 4 to 16")] = None
+    """Autoencoders (autoencoder, denoising, sparse, contractive, vae, beta-vae, iwae, vq-vae, fsq, masked): the code's
+    numbers. They need no target; one that is given is left out of the inputs."""
+    coder: Annotated[Literal["dense", "conv"] | None, arg("KIND", "dense")] = None
+    """Autoencoders: dense layers, or convolutions for images."""
+    likelihood: Annotated[Literal["squared", "gaussian", "bernoulli"] | None, arg("NAME")] = None
+    """Autoencoders: how far a row is from its reconstruction."""
+    samples: Annotated[int | None, arg("N", "vae 1, iwae 5")] = None
+    """Autoencoders: codes drawn for each row."""
+    strength: Annotated[str | None, arg("VALUE|LOW:HIGH")] = None
+    """Autoencoders: beta of a vae, noise of denoising, weight of sparse and contractive, share of masked."""
     augment: Annotated[str | None, arg("NAME", "none")] = None
     """Images: what changes them at random in training (standard, digits, colour, cutout, mixup, cutmix, strong)."""
     views: Literal["one", "flip", "shifts", "flip-shifts"] = "one"

@@ -28,7 +28,8 @@ def data(task: Task, say: Callable[[str], None]) -> None:
     classes = (
         f" ({', '.join(task.classes[:8])}{', …' if len(task.classes) > 8 else ''})" if task.classes else ""
     )
-    say(f"{about['source']}: {task.rows} rows, {task.kind} target {task.target!r}{classes}")
+    aim = f"{task.kind} target {task.target!r}{classes}" if task.kind != "own" else "learned for themselves"
+    say(f"{about['source']}: {task.rows} rows, {aim}")
     if "summary" in about:
         say(f"  {about['summary']}")
     columns = about.get("columns", [])

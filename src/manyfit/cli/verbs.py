@@ -26,7 +26,7 @@ from manyfit.experiment.predictor import Predictor
 from manyfit.experiment.result import Result
 from manyfit.models import named as named_model
 from manyfit.tasks.defaults import augment_for, experiment_for, loss_for, optimizer_for, seconds_of
-from manyfit.tasks.source import read_task
+from manyfit.tasks.source import UNSUPERVISED, read_task
 
 
 def run(command: Any) -> int:
@@ -83,7 +83,7 @@ def _train(options: Fit, out: Path, *, resume: bool) -> int:
     optimizer_for(options.asked(), search=True)
     loss_for(options.asked())
     augment_for(options.asked())
-    if options.model != "auto":
+    if options.model not in ("auto", *UNSUPERVISED):
         named_model(options.model)
     seconds_of(options.budget)
     task = read_task(options)

@@ -7,14 +7,17 @@ from manyfit.data.preprocess import TablePreprocess
 from manyfit.data.schema import Schema
 from manyfit.data.table import Table
 from manyfit.data.table import read as read_table
+from manyfit.data.unlabelled import Intensities, Vectors
 
 __all__ = [
     "ImagePreprocess",
     "ImageSchema",
     "Images",
+    "Intensities",
     "Schema",
     "Table",
     "TablePreprocess",
+    "Vectors",
     "read_images",
     "read_table",
 ]

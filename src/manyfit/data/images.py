@@ -247,6 +247,36 @@ def read(
     return Images(pixels, values, names, relative, tuple(notes), part, (), size is not None, str(path), label)
 
 
+def read_unlabelled(
+    source: str | Path, *, size: int | tuple[int, int] | None = None, mode: str | None = None
+) -> tuple[np.ndarray, ImageSchema, tuple[str, ...]]:
+    """The images of a source without a word of labels: pixels uint8 ``(N, H, W, C)``, schema, warnings.
+
+    ``source`` is a folder of images (loose or in folders), a table of paths, an ``.npz``, IDX (the training
+    part), or a file. Raises ``DataError`` as ``read`` does.
+    """
+    path = Path(source).expanduser()
+    channels, shape = _channels(mode), _size(size)
+    if not path.exists():
+        raise DataError(f"{path} does not exist")
+    notes: list[str] = []
+    arrays = arrays_of(path)
+    if arrays is not None:
+        pixels = array_pixels(arrays, str(path), notes)
+        if shape is not None:
+            pixels = resize_all(pixels, shape)
+        pixels = to_channels(pixels, channels or pixels.shape[3])
+    else:
+        files = image_paths(path)
+        found = [header(file) for file in files]
+        shape = shape or common_size(files, [each for each, _ in found])
+        if channels is None:
+            channels = 1 if all(grey for _, grey in found) else 3
+        pixels = decode(files, shape, channels, notes)
+    height, width, channels = pixels.shape[1:]
+    return pixels, ImageSchema(height, width, channels, (), size is not None), tuple(notes)
+
+
 def _arrays(
     path: Path,
     images: np.ndarray,

@@ -48,7 +48,7 @@ class Table:
 
 def read(
     source: Any,
-    target: str | int,
+    target: str | int | None,
     *,
     task: str | None = None,
     group: str | int | None = None,
@@ -65,7 +65,8 @@ def read(
     Args:
         source: a path (CSV, TSV, ``.gz`` of these, Parquet), a pandas, polars or pyarrow frame, an
             array ``(rows, columns)`` (columns x0, x1, ...), a dict of columns, or records.
-        target: the column to predict, by name, or by place where columns have no names (-1: the last).
+        target: the column to predict, by name, or by place where columns have no names (-1: the last);
+            None where rows are to be learned for themselves (``Table.target`` is empty of meaning then: zeros).
         task: ``binary``, ``multiclass``, ``classification`` or ``regression``; None decides by the
             target: texts, booleans, two values or up to 20 whole numbers are classes.
         group: rows of one value stay on one side of every split. No input.
@@ -94,7 +95,7 @@ def read(
         raise ConfigError(f"unknown missing_target {missing_target!r}: give 'refuse' or 'drop'")
     missing = tuple(missing)
     raw = load(source, header=header, missing=missing)
-    aim = _name(raw, target, "target")
+    aim = None if target is None else _name(raw, target, "target")
     special = {
         what: _name(raw, key, what)
         for what, key in (("group", group), ("time", time), ("weight", weight))
@@ -102,12 +103,15 @@ def read(
     }
     dropped = {_name(raw, key, "drop") for key in drop}
     asked = {_name(raw, key, "kinds"): _kind(kind) for key, kind in (kinds or {}).items()}
-    if aim in {*special.values(), *dropped}:
+    if aim is not None and aim in {*special.values(), *dropped}:
         raise ConfigError(f"{aim!r} is the target, it cannot be dropped or used as group, time or weight")
 
     warnings: list[str] = []
-    raw = _with_target(raw, aim, missing_target == "drop", warnings)
-    found = read_target(raw, aim, task, warnings)
+    if aim is None:
+        found = Target("none", (), np.zeros(len(raw), np.int32))
+    else:
+        raw = _with_target(raw, aim, missing_target == "drop", warnings)
+        found = read_target(raw, aim, task, warnings)
     columns: list[ColumnSchema] = []
     entries: list[dict[str, Any]] = []
     for column in raw.columns:
@@ -132,12 +136,14 @@ def read(
             f"{raw.source}: no column is left to learn from; "
             + ("; ".join(warnings) or "there is only the target")
         )
+    if not len(raw):
+        raise DataError(f"{raw.source} has no rows")
     names = tuple(name for name in raw.names if name != aim)
-    schema = Schema(tuple(columns), names, aim, found.task, found.classes, missing, raw.named)
+    schema = Schema(tuple(columns), names, aim or "", found.task, found.classes, missing, raw.named)
     return Table(
         schema=schema,
         inputs=schema.encode_raw(raw),
-        target=schema.encode_labels(raw[aim], raw),
+        target=found.codes.astype(np.float32) if aim is None else schema.encode_labels(raw[aim], raw),
         weight=_weights(raw, special["weight"]) if "weight" in special else None,
         groups=_groups(raw, special["group"]) if "group" in special else None,
         time=_times(raw, special["time"]) if "time" in special else None,

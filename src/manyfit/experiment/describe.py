@@ -15,9 +15,9 @@ from manyfit.space import Distribution
 def known() -> dict[str, type]:
     """The parts that a run folder may name: nothing else is ever rebuilt."""
     from manyfit import augment, losses, models, optim
-    from manyfit.data import ImagePreprocess, TablePreprocess
-    from manyfit.models import gan
-    from manyfit.objectives import Identity, NextToken, Supervised, adversarial
+    from manyfit.data import ImagePreprocess, Intensities, TablePreprocess, Vectors
+    from manyfit.models import autoencoders, gan
+    from manyfit.objectives import Identity, NextToken, Supervised, adversarial, autoencoding
 
     parts = [
         *losses.LOSSES.values(),
@@ -26,7 +26,9 @@ def known() -> dict[str, type]:
         *models.PARTS,
         *gan.PARTS,
         *adversarial.PARTS,
-        *(ImagePreprocess, TablePreprocess, Identity, NextToken, Supervised),
+        *autoencoders.PARTS,
+        *autoencoding.PARTS,
+        *(ImagePreprocess, TablePreprocess, Intensities, Vectors, Identity, NextToken, Supervised),
     ]
     return {part.__name__: part for part in parts}
 

@@ -150,7 +150,15 @@ class CoderModule(nnx.Module):
     """
 
     def __init__(
-        self, coder: Coder, seen: Shape, shape: Shape, *, outputs: int, latent: int, variance: bool, rngs: nnx.Rngs
+        self,
+        coder: Coder,
+        seen: Shape,
+        shape: Shape,
+        *,
+        outputs: int,
+        latent: int,
+        variance: bool,
+        rngs: nnx.Rngs,
     ) -> None:
         self.encoder = coder.encoder(seen, outputs, rngs=rngs)
         self.decoder = coder.decoder(latent, shape, rngs=rngs)

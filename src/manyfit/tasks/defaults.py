@@ -71,6 +71,13 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
         from manyfit.tasks.language import language_experiment
 
         return language_experiment(task, asked)
+    if task.kind == "own":
+        from manyfit.tasks.unsupervised import experiment_for as unsupervised
+
+        return unsupervised(task, asked)
+    for option in ("latent", "coder", "likelihood", "samples", "strength"):
+        if asked.get(option) is not None:
+            raise ConfigError(f"--{option} is for autoencoders (--model vae, say): leave it out")
     images = task.about.get("kind") == "images"
     model = model_for(task, asked)
     optimizer = optimizer_for(asked, search=not images)

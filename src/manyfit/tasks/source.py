@@ -9,12 +9,22 @@ from manyfit.errors import ConfigError, DataError
 from manyfit.tasks.language import is_corpus
 from manyfit.tasks.task import Task
 
+UNSUPERVISED = (
+    *("autoencoder", "denoising", "sparse", "contractive", "vae", "beta-vae", "iwae", "vq-vae", "fsq"),
+    *("masked",),
+)
+"""Models of ``manyfit fit`` that need no target (``tasks.unsupervised``)."""
+
 
 def read_task(options: Any) -> Task:
     """The task of ``options`` (see ``cli.options.Fit``): images where the path holds images, else a table."""
     path = Path(options.data)
     if not path.exists():
         raise DataError(f"{path}: there is no such file or folder; check the path")
+    if options.model in UNSUPERVISED:
+        from manyfit.tasks.unsupervised import unsupervised_task
+
+        return unsupervised_task(options, as_images=is_images(path, options.target))
     if is_corpus(path, options.target):
         from manyfit.tasks.language import corpus_of
 

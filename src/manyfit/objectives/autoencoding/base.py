@@ -162,10 +162,10 @@ class Autoencoding(BaseObjective):
         net = self.net(*model["weights"])
         found = self.judged(net, values, observed, key)
         shown = self.mean(self.outputs(net, self.codes(net, values)))
-        squares = jnp.sum((shown - values) ** 2 * observed, axis=_axes(values))
+        squares = jnp.sum((shown - values) ** 2 * observed, axis=axes_of(values))
         said = {"loss": found.each} | found.said
         metrics = {name: Metric.mean(each, batch.weight) for name, each in said.items()}
-        count = jnp.where(batch.weight > 0, jnp.sum(observed, axis=_axes(values)), 0.0)
+        count = jnp.where(batch.weight > 0, jnp.sum(observed, axis=axes_of(values)), 0.0)
         metrics["mse"] = Metric(Metric.mean(squares, batch.weight).total, jnp.sum(batch.weight * count))
         return metrics
 
@@ -259,12 +259,14 @@ class Autoencoding(BaseObjective):
         if self.likelihood == "bernoulli":
             return optax.sigmoid_binary_cross_entropy(outputs, values)
         if self.likelihood == "gaussian":
-            return gaussian(outputs, jnp.broadcast_to(net.params["net"]["log_variance"], outputs.shape), values)
+            return gaussian(
+                outputs, jnp.broadcast_to(net.params["net"]["log_variance"], outputs.shape), values
+            )
         return (outputs - values) ** 2
 
     def distance(self, net: Net, outputs: Array, values: Array, observed: Array) -> Array:
         """The same, summed over what is observed of each row: ``(B,)``."""
-        return jnp.sum(self.distances(net, outputs, values) * observed, axis=_axes(values))
+        return jnp.sum(self.distances(net, outputs, values) * observed, axis=axes_of(values))
 
     def mean(self, outputs: Array) -> Array:
         """The mean of the values that the outputs stand for."""
@@ -278,6 +280,18 @@ class Autoencoding(BaseObjective):
     def _batch(self, prepared: PyTree, data: PyTree) -> PyTree:
         """The values of transformed rows."""
         return data if getattr(self._preprocess, "once", False) else self.values(prepared, data)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of what ``evaluate`` measures."""
+
+        def one() -> dict[str, Array]:
+            values = jnp.zeros((1, *self.shape))
+            state = self.init(jax.random.key(0), {"total_steps": jnp.float32(1)}, ())
+            found = self.judged(self.net(*state["weights"]), values, jnp.ones_like(values), jax.random.key(0))
+            return {"loss": found.each} | found.said
+
+        return (*jax.eval_shape(one), "mse")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -318,5 +332,6 @@ def _own(hyper: Hyper) -> dict[str, Array]:
     return {name: value for name, value in hyper.items() if name != "total_steps"}
 
 
-def _axes(values: Array) -> tuple[int, ...]:
+def axes_of(values: Array) -> tuple[int, ...]:
+    """Every axis but the first."""
     return tuple(range(1, values.ndim))

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from manyfit.engine.objective import Array, Key
 from manyfit.objectives.autoencoding.base import Autoencoding, Lost, Net
+from manyfit.optim.numbers import number
 from manyfit.space import Numeric
 
 
@@ -28,7 +29,7 @@ class Contractive(Autoencoding):
         del key
         codes, penalty = self.jacobian_norm(net, values)
         each = self.distance(net, net.decode(codes), values, observed)
-        return Lost(each + self.weight * penalty, {"jacobian": penalty})
+        return Lost(each + number(self.weight) * penalty, {"jacobian": penalty})
 
     def jacobian_norm(self, net: Net, values: Array) -> tuple[Array, Array]:
         """Codes ``(B, latent)`` and the squared norm of each row's Jacobian ``(B,)``."""

@@ -10,6 +10,7 @@ import jax
 from manyfit.engine.objective import Array, Key
 from manyfit.errors import ConfigError, nearest
 from manyfit.objectives.autoencoding.base import Autoencoding, Lost, Net
+from manyfit.optim.numbers import number
 from manyfit.space import Numeric
 
 _KINDS = ("gaussian", "masking")
@@ -36,7 +37,7 @@ class Denoising(Autoencoding):
     def lost(self, net: Net, values: Array, observed: Array, key: Key) -> Lost:
         """The distance of clean rows to reconstructions of corrupted ones."""
         if self.corruption == "masking":
-            corrupted = values * (jax.random.uniform(key, values.shape) >= self.noise)
+            corrupted = values * (jax.random.uniform(key, values.shape) >= number(self.noise))
         else:
-            corrupted = values + self.noise * jax.random.normal(key, values.shape)
+            corrupted = values + number(self.noise) * jax.random.normal(key, values.shape)
         return Lost(self.distance(net, net.decode(net.encode(corrupted)), values, observed), {})

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 
 from manyfit.engine.objective import Array, Key
 from manyfit.models.images import check_whole
-from manyfit.objectives.autoencoding.base import Autoencoding, Lost, Net, _axes
+from manyfit.objectives.autoencoding.base import Autoencoding, Lost, Net, axes_of
+from manyfit.optim.numbers import number
 from manyfit.space import Numeric
 
 
@@ -44,7 +45,7 @@ class Masked(Autoencoding):
         shown = self.mask(values, key)
         hidden = observed * (1.0 - shown)
         outputs = net.decode(net.encode(self.shown(values * observed, shown)))
-        axes = _axes(values)
+        axes = axes_of(values)
         far = jnp.sum(self.distances(net, outputs, values) * hidden, axis=axes)
         whole, part = jnp.sum(observed, axis=axes), jnp.sum(hidden, axis=axes)
         return Lost(far * whole / jnp.maximum(part, 1.0), {})
@@ -61,10 +62,10 @@ class Masked(Autoencoding):
     def mask(self, values: Array, key: Key) -> Array:
         """1 where a value is shown, 0 where it is hidden, of the values' shape; patches of images as one."""
         if values.ndim != 4:
-            return (jax.random.uniform(key, values.shape) >= self.share).astype(values.dtype)
+            return (jax.random.uniform(key, values.shape) >= number(self.share)).astype(values.dtype)
         rows, height, width, channels = values.shape
         grid = (rows, -(-height // self.patch), -(-width // self.patch))
-        shown = (jax.random.uniform(key, grid) >= self.share).astype(values.dtype)
+        shown = (jax.random.uniform(key, grid) >= number(self.share)).astype(values.dtype)
         shown = jnp.repeat(jnp.repeat(shown, self.patch, axis=1), self.patch, axis=2)
         return jnp.broadcast_to(shown[:, :height, :width, None], (rows, height, width, channels))
 

@@ -16,9 +16,9 @@ def grids(objective: Any, model: PyTree, data: PyTree, key: Key) -> dict[str, Ar
     """Grids ``(lines, columns, ...)`` of values.
 
     ``reconstructions``: rows, and below each its own. ``samples``: decoded codes from the prior, or where
-    the kind has none from a normal distribution with the mean and covariance of the given rows' codes (Ghosh et al., 2020,
-    "From variational to deterministic autoencoders"). ``interpolations``: decoded codes on
-    the straight lines between pairs of rows, the rows themselves at the ends.
+    the kind has none from a normal distribution of the given rows' codes (Ghosh et al., 2020, "From variational
+    to deterministic autoencoders"). ``interpolations``: decoded codes on the straight lines between pairs of
+    rows, the rows themselves at the ends.
     """
     values = objective.values(model["prepared"], data)["values"]
     codes = objective.predict(model, data)

@@ -13,6 +13,7 @@ from manyfit.engine.objective import Array, Key, PyTree
 from manyfit.errors import ConfigError, nearest
 from manyfit.models.images import check_whole
 from manyfit.objectives.autoencoding.base import Autoencoding, Lost, Net
+from manyfit.optim.numbers import number
 from manyfit.space import Distribution, Numeric
 
 _LEARNED = ("average", "gradient")
@@ -85,7 +86,7 @@ class VQVAE(Autoencoding):
         def apart(a: Array, b: Array) -> Array:
             return jnp.sum(((a - b) ** 2).reshape(len(values), -1), axis=1)
 
-        each = each + self.commitment * apart(vectors, lax.stop_gradient(words))
+        each = each + number(self.commitment) * apart(vectors, lax.stop_gradient(words))
         if self.learned == "gradient":
             each = each + apart(lax.stop_gradient(vectors), words)
         own = self._moved(net, lax.stop_gradient(vectors), place, key)
@@ -101,9 +102,9 @@ class VQVAE(Autoencoding):
 
     def _moved(self, net: Net, vectors: Array, place: Array, key: Key) -> PyTree:
         """The counts, and where the codebook is an average its sums, one step on."""
-        vectors, own = vectors.astype(jnp.float32), net.own
+        vectors, own, decay = vectors.astype(jnp.float32), net.own, number(self.decay)
         hot = jax.nn.one_hot(place, self.words)
-        counts = self.decay * own["counts"] + (1 - self.decay) * jnp.sum(hot, axis=0)
+        counts = decay * own["counts"] + (1 - decay) * jnp.sum(hot, axis=0)
         even = jnp.sum(counts) / self.words
         spare = vectors[jax.random.randint(key, (self.words,), 0, len(vectors))]
         dead = counts < _DEAD * even
@@ -114,7 +115,7 @@ class VQVAE(Autoencoding):
             "spare": spare,
         }
         if self.learned == "average":
-            sums = self.decay * own["sums"] + (1 - self.decay) * hot.T @ vectors
+            sums = decay * own["sums"] + (1 - decay) * hot.T @ vectors
             sums = jnp.where(dead[:, None], spare * even, sums)
             moved |= {"sums": sums, "book": sums / jnp.maximum(moved["counts"], 1e-12)[:, None]}
         return moved

@@ -12,6 +12,7 @@ from manyfit.engine.objective import Array, Key
 from manyfit.errors import ConfigError, nearest
 from manyfit.losses.likelihoods import bernoulli_divergence
 from manyfit.objectives.autoencoding.base import Autoencoding, Lost, Net
+from manyfit.optim.numbers import number
 from manyfit.space import Numeric
 
 _PENALTIES = ("absolute", "divergence")
@@ -48,18 +49,16 @@ class Sparse(Autoencoding):
         codes = self.codes(net, values)
         if self.penalty == "divergence":
             mean = jnp.clip(jnp.mean(codes, axis=0), 1e-6, 1 - 1e-6)
-            penalty = jnp.sum(bernoulli_divergence(jnp.full_like(mean, self.target), mean))
+            penalty = jnp.sum(bernoulli_divergence(jnp.full_like(mean, number(self.target)), mean))
         else:
             penalty = jnp.sum(codes, axis=1)
         each = self.distance(net, net.decode(codes), values, observed)
-        return Lost(each + self.weight * penalty, {"active": self._active(codes)})
+        return Lost(each + number(self.weight) * penalty, {"active": self._active(codes)})
 
     def judged(self, net: Net, values: Array, observed: Array, key: Key) -> Lost:
         """The distance, and how much of the code is used."""
         codes = self.codes(net, values)
-        return Lost(
-            self.distance(net, net.decode(codes), values, observed), {"active": self._active(codes)}
-        )
+        return Lost(self.distance(net, net.decode(codes), values, observed), {"active": self._active(codes)})
 
     def _active(self, codes: Array) -> Array:
         return jnp.mean((codes > 0.01).astype(jnp.float32), axis=1)

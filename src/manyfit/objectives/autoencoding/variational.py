@@ -14,7 +14,8 @@ from manyfit.engine.objective import Array, Key, PyTree
 from manyfit.errors import ConfigError
 from manyfit.losses.likelihoods import gaussian_divergence
 from manyfit.models.images import check_whole
-from manyfit.objectives.autoencoding.base import Autoencoding, Lost, Net
+from manyfit.objectives.autoencoding.base import Autoencoding, Likelihood, Lost, Net
+from manyfit.optim.numbers import number
 from manyfit.space import Numeric
 
 STRANGE_SAMPLES = 16
@@ -101,12 +102,12 @@ class VAE(Variational):
     """Maximise the evidence lower bound, ``E log p(x | z) - beta KL(q(z | x) || p(z))``, in nats a row.
 
     The divergence is exact (Kingma & Welling, 2014, appendix B). ``beta`` other than 1 weighs it (Higgins et
-    al., 2017, "beta-VAE"); ``free_bits`` leaves so many nats of each number of the code, on the batch's average, unpunished
+    al., 2017, "beta-VAE"); ``free_bits`` nats of each number of the code, averaged over the batch, cost nothing
     (Kingma et al., 2016). Epochs and trials are compared by the bound itself, beta 1. Without
     a likelihood of its own choice a table is ``gaussian``.
     """
 
-    likelihood: str = "gaussian"  # type: ignore[assignment]
+    likelihood: Likelihood = "gaussian"
     beta: Numeric = 1.0
     free_bits: Numeric = 0.0
 
@@ -118,10 +119,10 @@ class VAE(Variational):
         parts = gaussian_divergence(mean[..., None], log_variance[..., None])  # (B, latent)
         kl = jnp.sum(parts, axis=1)
         average = jnp.mean(parts, axis=0)
-        excess = jnp.sum(jnp.maximum(self.free_bits - average, 0.0))
+        excess = jnp.sum(jnp.maximum(number(self.free_bits) - average, 0.0))
         # where a number is below its allowance its gradient is taken away again
-        paid = jnp.sum(jnp.where(average < self.free_bits, lax.stop_gradient(parts), parts), axis=1)
-        return Lost(distance + self.beta * (paid + lax.stop_gradient(excess)), {"kl": kl})
+        paid = jnp.sum(jnp.where(average < number(self.free_bits), lax.stop_gradient(parts), parts), axis=1)
+        return Lost(distance + number(self.beta) * (paid + lax.stop_gradient(excess)), {"kl": kl})
 
     def judged(self, net: Net, values: Array, observed: Array, key: Key) -> Lost:
         """The negative bound at beta 1, and the divergence in it."""
@@ -139,7 +140,7 @@ class IWAE(Variational):
     Source: Burda, Grosse & Salakhutdinov (2016), "Importance weighted autoencoders".
     """
 
-    likelihood: str = "gaussian"  # type: ignore[assignment]
+    likelihood: Likelihood = "gaussian"
     samples: int = 5
 
     def lost(self, net: Net, values: Array, observed: Array, key: Key) -> Lost:
