@@ -16,7 +16,31 @@ from manyfit.errors import ConfigError, nearest
 
 
 @dataclass
-class Fit:
+class Options:
+    """The options of a verb that trains: to plain values for the run folder, and back."""
+
+    def asked(self) -> dict[str, Any]:
+        """The options as plain values: what a run folder keeps to go on."""
+        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+    @classmethod
+    def of(cls, content: Any, source: str) -> Any:
+        """The options of a mapping; raises ``ConfigError`` that names what is unknown or of a wrong type."""
+        if not isinstance(content, dict):
+            raise ConfigError(f"{source}: expected lines of 'option: value', found a {_kind_of(content)}")
+        hints = typing.get_type_hints(cls)
+        values = {}
+        for key, value in content.items():
+            name = str(key).replace("-", "_")
+            if name not in hints:
+                raise ConfigError(f"{source}: unknown option {key!r}; {nearest(name, hints)}")
+            if value is not None:
+                values[name] = _typed(name, value, hints[name], source)
+        return cls(**values)
+
+
+@dataclass
+class Fit(Options):
     """Train a tuned, cross-validated model on a table or a set of images.
 
     Every trial x seed x fold is one network; all of them train together in
@@ -185,25 +209,6 @@ class Fit:
     """Print the summary as JSON on standard output."""
     quiet: bool = False
     """Print no progress."""
-
-    def asked(self) -> dict[str, Any]:
-        """The options as plain values: what a run folder keeps to go on."""
-        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
-
-    @classmethod
-    def of(cls, content: Any, source: str) -> Fit:
-        """The options of a mapping; raises ``ConfigError`` that names what is unknown or of a wrong type."""
-        if not isinstance(content, dict):
-            raise ConfigError(f"{source}: expected lines of 'option: value', found a {_kind_of(content)}")
-        hints = typing.get_type_hints(cls)
-        values = {}
-        for key, value in content.items():
-            name = str(key).replace("-", "_")
-            if name not in hints:
-                raise ConfigError(f"{source}: unknown option {key!r}; {nearest(name, hints)}")
-            if value is not None:
-                values[name] = _typed(name, value, hints[name], source)
-        return cls(**values)
 
 
 def _plain(value: Any) -> Any:

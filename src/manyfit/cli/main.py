@@ -15,6 +15,7 @@ import tyro
 
 from manyfit.cli.config import read_config
 from manyfit.cli.options import Compare, Curve, Demo, Evaluate, Fit, Inspect, Predict, Range, Report, Resume
+from manyfit.cli.reinforcement import Rl
 from manyfit.cli.text import Generate
 from manyfit.errors import ConfigError, ManyfitError, nearest
 
@@ -30,6 +31,7 @@ VERBS: dict[str, type] = {
     "range": Range,
     "curve": Curve,
     "demo": Demo,
+    "rl": Rl,
 }
 
 ABOUT = """\

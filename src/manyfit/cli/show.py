@@ -185,6 +185,24 @@ def clock_fine(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else clock(seconds)
 
 
+def returns(found: Result, steps: int) -> None:
+    """What the field asks of agents: the interquartile mean over seeds with its interval, and the speed."""
+    from manyfit.evaluate.runs import interquartile_mean_interval
+
+    here = [m["test"].get("return") for m in found.members if m["trial"] == found.chosen]
+    values = [math.nan if v is None else v for v in here]
+    iqm = interquartile_mean_interval(values)
+    _print(_console(), f"Interquartile mean of the return over {len(values)} seeds: {iqm}")
+    trained = sum(m["epochs"] for m in found.members) / max(1, max(m["epochs"] for m in found.members))
+    seconds = found.timing.get("train", 0.0)
+    if seconds > 0:
+        _print(
+            _console(),
+            f"{trained * steps / seconds:,.0f} environment steps a second over all agents, learning and "
+            f"evaluation included; {seconds / max(1, len(found.members)):.2g} s an agent",
+        )
+
+
 def scores(values: Mapping[str, float], title: str) -> None:
     """Metrics of one evaluation."""
     _print(_console(), f"{title}: {_line(values)}")

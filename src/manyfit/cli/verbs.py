@@ -18,6 +18,7 @@ from manyfit.cli import show
 from manyfit.cli.options import Compare, Curve, Demo, Evaluate, Fit, Inspect, Predict, Range, Report, Resume
 from manyfit.cli.output import check_ending, image_files, write_page, write_table
 from manyfit.cli.progress import Watcher
+from manyfit.cli.reinforcement import Rl
 from manyfit.cli.text import Generate, generate
 from manyfit.engine import RunFolder
 from manyfit.errors import ConfigError, DataError, RunError
@@ -67,6 +68,10 @@ def resume(options: Resume) -> int:
             f"{options.run} was begun from Python, and its data are not on disk: resume it there, "
             "experiment.run(folder, resume=True)"
         )
+    if "environment" in asked:
+        agents = Rl.of(asked, str(folder / "experiment.json"))
+        agents.json, agents.quiet = options.json, options.quiet
+        return _train_agents(agents, options.run, resume=True)
     again = Fit.of(asked, str(folder / "experiment.json"))
     if again.data is not None and not again.data.exists():
         raise DataError(
@@ -120,6 +125,35 @@ def _finish(result: Result, out: Path, as_json: bool, say: Callable[[str], None]
         say(f"stopped; go on with: manyfit resume {out}")
         return 0 if result.out_of_budget else 130
     return 0
+
+
+def rl(options: Rl) -> int:
+    """``manyfit rl``."""
+    out = options.out or Path("runs") / f"{options.environment.replace('/', '-')}-{options.algorithm}"
+    if RunFolder(out).exists():
+        raise RunError(
+            f"{out} holds a run already: go on with it (manyfit resume {out}), or name another folder with --out"
+        )
+    return _train_agents(options, out, resume=False)
+
+
+def _train_agents(options: Rl, out: Path, *, resume: bool) -> int:
+    from manyfit.tasks.reinforcement import environment_steps, experiment_for
+
+    say = (lambda text: None) if options.quiet or options.json else _to_stderr
+    experiment = experiment_for(options.asked())
+    about = experiment.data.about
+    say(f"{about['source']}: {about['summary']}")
+    steps = environment_steps(experiment)
+    say(f"  {options.algorithm}: {steps:,} environment steps an agent, evaluated {experiment.epochs} times")
+    with Watcher(options.quiet or options.json) as watcher, _interrupts(say) as stop:
+        result = experiment.run(
+            out, resume=resume, progress=watcher, stop=stop, save_every=options.checkpoint_seconds
+        )
+    code = _finish(result, out, options.json, say, None)
+    if not options.json and result.chosen is not None:
+        show.returns(result, steps)
+    return code
 
 
 def predict(options: Predict) -> int:
@@ -284,6 +318,7 @@ _VERBS: dict[type, Callable[[Any], int]] = {
     Range: range_,
     Curve: curve,
     Demo: demo,
+    Rl: rl,
 }
 
 

@@ -14,10 +14,10 @@ from manyfit.space import Distribution
 @functools.cache
 def known() -> dict[str, type]:
     """The parts that a run folder may name: nothing else is ever rebuilt."""
-    from manyfit import augment, losses, models, optim
+    from manyfit import augment, environments, losses, models, optim
     from manyfit.data import ImagePreprocess, Intensities, TablePreprocess, Vectors
     from manyfit.models import autoencoders, gan
-    from manyfit.objectives import Identity, NextToken, Supervised, adversarial, autoencoding
+    from manyfit.objectives import Identity, NextToken, Supervised, adversarial, autoencoding, reinforcement
 
     parts = [
         *losses.LOSSES.values(),
@@ -28,6 +28,8 @@ def known() -> dict[str, type]:
         *adversarial.PARTS,
         *autoencoders.PARTS,
         *autoencoding.PARTS,
+        *environments.PARTS,
+        *reinforcement.PARTS,
         *(ImagePreprocess, TablePreprocess, Intensities, Vectors, Identity, NextToken, Supervised),
     ]
     return {part.__name__: part for part in parts}

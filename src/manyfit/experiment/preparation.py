@@ -85,7 +85,7 @@ def prepare(experiment: Experiment) -> Prepared:
     )
     trials = search.next([])
     if task.kind == "own":
-        metric, direction = experiment.metric or trials[0].objective.monitor, "minimize"
+        metric, direction = experiment.metric or task.metric or trials[0].objective.monitor, task.direction
     else:
         found = metrics.metric(experiment.metric or task.metric or _first_metric(task, splits), task.kind)
         if found.name not in metrics.ROW_MEANS and all(len(split.test) == 1 for split in splits):
@@ -177,6 +177,8 @@ def _settled(objective: Any, task: Task) -> Any:
 
 
 def _splits(experiment: Experiment, task: Task) -> list[Split]:
+    if task.splits is not None:
+        return list(task.splits)
     if task.rows == 0:
         none = np.empty(0, np.int32)
         return [Split(none, none, none)]

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from manyfit.errors import DataError
+from manyfit.evaluate import Split
 from manyfit.objectives import Identity
 from manyfit.objectives.supervised import Preprocess
 
@@ -50,6 +51,10 @@ class Task:
     groups: np.ndarray | None = None
     time: np.ndarray | None = None
     encoder: Encoder | None = None
+    direction: Literal["minimize", "maximize"] = "minimize"
+    """Of kind ``own``: whether a smaller or a greater ``metric`` is better."""
+    splits: tuple[Split, ...] | None = None
+    """The parts of the rows, where they are the task's own and not drawn."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """The ``data`` entry of ``experiment.json``."""
 

@@ -1,0 +1,27 @@
+"""Environments to learn in: on the device as pure functions, or Gymnasium's on the host."""
+
+from manyfit.environments.acrobot import Acrobot
+from manyfit.environments.cartpole import CartPole
+from manyfit.environments.environment import Box, Discrete, Environment, Moved, Outcome, Playing
+from manyfit.environments.frozen_lake import FrozenLake
+from manyfit.environments.mountain_car import MountainCar, MountainCarContinuous
+from manyfit.environments.names import ENVIRONMENTS, PARTS, environment
+from manyfit.environments.pendulum import Pendulum
+
+__all__ = [
+    "ENVIRONMENTS",
+    "PARTS",
+    "Acrobot",
+    "Box",
+    "CartPole",
+    "Discrete",
+    "Environment",
+    "FrozenLake",
+    "MountainCar",
+    "MountainCarContinuous",
+    "Moved",
+    "Outcome",
+    "Pendulum",
+    "Playing",
+    "environment",
+]

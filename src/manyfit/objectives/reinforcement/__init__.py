@@ -1,0 +1,9 @@
+"""Agents that learn by acting: every seed and setting is a member, its environments inside its state."""
+
+from manyfit.objectives.reinforcement.agent import Agent
+from manyfit.objectives.reinforcement.ppo import PPO
+from manyfit.objectives.reinforcement.returns import generalized_advantages
+
+PARTS: tuple[type, ...] = (PPO,)
+
+__all__ = ["PARTS", "PPO", "Agent", "generalized_advantages"]

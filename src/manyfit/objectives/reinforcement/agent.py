@@ -1,0 +1,131 @@
+"""What all agents share: how they are judged, and what of them is a model.
+
+The rows of such an objective are *episodes*: numbers from which the starts of evaluation episodes are
+drawn (``data={"episode": (rows,)}``). No row is trained on; the experience is made inside the state. So
+that the best look is chosen by other episodes than those that score it, as everywhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from manyfit.engine.objective import BaseObjective, Batch, Hyper, Metric
+from manyfit.environments import Box, Discrete, Environment
+from manyfit.errors import ConfigError
+from manyfit.objectives.reinforcement.normalisation import Moments
+from manyfit.objectives.reinforcement.policies import played
+
+Array: TypeAlias = jax.Array
+PyTree: TypeAlias = Any
+
+_EPISODES = 0x657069
+"""The key of all evaluation episodes: the same ones for every member, so that differences are those of agents."""
+
+
+@dataclass(frozen=True)
+class Agent(BaseObjective):
+    """The base of every agent; ``environment`` is what it learns in."""
+
+    environment: Environment
+
+    @property
+    def steps_per_update(self) -> int:
+        """Environment steps of one update."""
+        raise NotImplementedError
+
+    def chosen(self, model: PyTree, observations: Array) -> Array:
+        """The deterministic policy: actions as the environment takes them, for observations ``(batch, features)``."""
+        raise NotImplementedError
+
+    def evaluate(self, model: PyTree, batch: Batch) -> dict[str, Metric]:
+        """Return and length of whole episodes of the deterministic policy; ``loss`` is the return's negative."""
+        if batch.data is None:
+            return {}
+        keys = jax.vmap(lambda e: jax.random.fold_in(jax.random.key(_EPISODES), e))(batch.data["episode"])
+        total, length = self.episodes(model, keys)
+        earned = Metric.mean(total, batch.weight)
+        return {
+            "loss": Metric(-earned.total, earned.count),
+            "return": earned,
+            "length": Metric.mean(length.astype(jnp.float32), batch.weight),
+        }
+
+    def episodes(self, model: PyTree, keys: Array) -> tuple[Array, Array]:
+        """Return and length ``(episodes,)`` of one episode from each key, by the deterministic policy."""
+        environment = self.environment
+        start = environment.begin(keys)
+        draws = jax.random.fold_in(jax.random.key(_EPISODES), 0x64726177)
+
+        def going(carry: tuple[Any, Array, Array, Array, Array]) -> Array:
+            _, done, _, _, t = carry
+            return ~jnp.all(done) & (t < environment.horizon)
+
+        def step(
+            carry: tuple[Any, Array, Array, Array, Array],
+        ) -> tuple[Any, Array, Array, Array, Array]:
+            playing, done, total, length, t = carry
+            actions = self.chosen(model, playing.observation)
+            playing, outcome = environment.move(playing, actions, jax.random.fold_in(draws, t))
+            total = total + jnp.where(done, 0.0, outcome.reward)
+            length = length + jnp.where(done, 0, 1)
+            return playing, done | outcome.done, total, length, t + 1
+
+        none = jnp.zeros(keys.shape[0], bool)
+        carry = (start, none, jnp.zeros(keys.shape[0]), none.astype(jnp.int32), jnp.int32(0))
+        _, _, total, length, _ = lax.while_loop(going, step, carry)
+        return total, length
+
+    def predict(self, model: PyTree, data: PyTree) -> Array:
+        """Actions for ``data["inputs"]``, observations ``(batch, features)``."""
+        return self.chosen(model, data["inputs"])
+
+    def parameters(self) -> int:
+        """The number of trained values of one member."""
+        weights = jax.eval_shape(lambda: self.fresh(jax.random.key(0)))
+        return sum(leaf.size for leaf in jax.tree.leaves(weights.params))
+
+    def fresh(self, key: Array) -> Any:
+        """Weights to begin with."""
+        raise NotImplementedError
+
+    # Parts
+
+    def _seen(self, normaliser: Moments | None, observations: Array) -> Array:
+        return observations if normaliser is None else normaliser.standard(observations)
+
+    def _played(self, action: Array) -> Any:
+        return played(action, self.environment.actions)
+
+    def _needs(self, kind: type, name: str) -> None:
+        if not isinstance(self.environment.actions, kind):
+            has = "discrete" if isinstance(self.environment.actions, Discrete) else "continuous"
+            other = "PPO or DQN" if has == "discrete" else "PPO, SAC or TD3"
+            wants = "continuous" if kind is Box else "discrete"
+            raise ConfigError(
+                f"{name} is for {wants} actions, and those of {self.environment.name} are {has}: use {other}"
+            )
+
+
+def own(hyper: Hyper) -> dict[str, Array]:
+    """The hyper-parameters without what the engine adds."""
+    return {name: value for name, value in hyper.items() if name != "total_steps"}
+
+
+def finished(total: Array, length: Array, done: Array) -> dict[str, Metric]:
+    """Return and length of the training episodes that ended, from arrays of any one shape."""
+    over = done.astype(jnp.float32)
+    count = jnp.sum(over)
+    return {
+        "return": Metric(jnp.sum(total * over), count),
+        "length": Metric(jnp.sum(length * over), count),
+    }
+
+
+def one(value: Array) -> Metric:
+    """A value that is a mean already."""
+    return Metric(value, jnp.float32(1.0))

@@ -1,0 +1,194 @@
+"""Environments as tasks, and sensible agents for them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from manyfit.environments import Discrete, Environment, environment
+from manyfit.errors import ConfigError, nearest
+from manyfit.evaluate import Split
+from manyfit.experiment.experiment import Experiment
+from manyfit.objectives.reinforcement import PPO, Agent
+from manyfit.optim import Adam, Constant, Linear
+from manyfit.space import numeric_paths
+from manyfit.tasks.defaults import number_or_range, seconds_of
+from manyfit.tasks.task import Task
+
+CHOOSING, SCORING = 20, 100
+"""Evaluation episodes at each look, and those that score the kept agent at the end."""
+
+LOOKS = 25
+
+
+def environment_task(where: Environment, *, choosing: int = CHOOSING, scoring: int = SCORING) -> Task:
+    """The task of acting well: its rows are evaluation episodes, of which none is trained on.
+
+    The first ``choosing`` judge the agent at every look, the others score the best look once.
+    """
+    name = where.name or type(where).__name__
+    actions = where.actions
+    kind = (
+        f"{actions.count} actions"
+        if isinstance(actions, Discrete)
+        else f"{len(actions.low)} continuous actions"
+    )
+    rows = np.arange(choosing + scoring, dtype=np.int32)
+    none = np.empty(0, np.int32)
+    return Task(
+        kind="own",
+        data={"episode": rows},
+        rows=len(rows),
+        metric="return",
+        direction="maximize",
+        target="return",
+        splits=(Split(none, rows[:choosing], rows[choosing:]),),
+        about={
+            "source": name,
+            "kind": "environment",
+            "rows": len(rows),
+            "summary": f"{where.features} features, {kind}, at most {where.horizon} steps; "
+            + ("stepped by Python on the host" if where.on_host else "on the device"),
+            "columns": [],
+            "warnings": [],
+        },
+    )
+
+
+def experiment_for(asked: Mapping[str, Any]) -> Experiment:
+    """The experiment for the options of ``manyfit rl`` (None where open)."""
+    where = environment(asked["environment"])
+    agent, steps = agent_for(where, asked.get("algorithm") or "ppo", dict(pairs(asked.get("set") or ())))
+    steps = steps if asked.get("steps") is None else asked["steps"]
+    if steps < 1:
+        raise ConfigError(f"steps={steps}: give at least 1 environment step")
+    for name in ("seeds", "looks", "episodes"):
+        if asked.get(name) is not None and asked[name] < 1:
+            raise ConfigError(f"{name}={asked[name]}: give at least 1")
+    updates = math.ceil(steps / agent.steps_per_update)
+    looks = min(asked.get("looks") or LOOKS, updates)
+    return Experiment(
+        agent,
+        environment_task(where, scoring=asked.get("episodes") or SCORING),
+        trials=asked.get("trials") or (16 if _searched(agent) else 1),
+        seeds=asked.get("seeds") or 8,
+        epochs=looks,
+        patience=None,
+        steps_per_epoch=math.ceil(updates / looks),
+        seed=asked.get("seed") or 0,
+        search=asked.get("search") or "sobol",
+        prune=None if (asked.get("prune") or "none") == "none" else asked["prune"],
+        budget=seconds_of(asked.get("budget")),
+        options=asked,
+    )
+
+
+def environment_steps(experiment: Experiment) -> int:
+    """Steps of the environment that one network is trained on."""
+    return experiment.epochs * (experiment.steps_per_epoch or 1) * int(experiment.objective.steps_per_update)
+
+
+def agent_for(where: Environment, algorithm: str, settings: Mapping[str, str]) -> tuple[Agent, int]:
+    """The agent with ``settings`` (name -> text, ``LOW:HIGH`` to search), and how long to train it.
+
+    Raises ``ConfigError`` for an unknown algorithm or setting, and where the actions do not fit.
+    """
+    if algorithm not in ALGORITHMS:
+        raise ConfigError(f"there is no algorithm {algorithm!r}: {nearest(algorithm, ALGORITHMS)}")
+    agent, steps = ALGORITHMS[algorithm](where)
+    for name, text in settings.items():
+        agent = _set(agent, name, text)
+    return agent, steps
+
+
+def pairs(texts: Any) -> list[tuple[str, str]]:
+    """``("gamma=0.9", ...)`` -> names and values; raises ``ConfigError`` for anything else."""
+    found = []
+    for text in texts:
+        name, sign, value = str(text).partition("=")
+        if not sign or not name or not value:
+            raise ConfigError(f"--set {text!r}: give NAME=VALUE, or NAME=LOW:HIGH to search")
+        found.append((name.replace("-", "_"), value))
+    return found
+
+
+def _set(agent: Any, name: str, text: str) -> Any:
+    fields = {f.name for f in dataclasses.fields(agent)} - {"environment", "optimizer"}
+    of_optimizer = {"learning_rate", "clip"}
+    if name in of_optimizer:
+        changed = dataclasses.replace(agent.optimizer, **{name: number_or_range(name, text, None)})
+        return dataclasses.replace(agent, optimizer=changed)
+    if name not in fields:
+        raise ConfigError(f"--set {name}: {nearest(name, fields | of_optimizer)}")
+    before = getattr(agent, name)
+    value: Any
+    if name in numeric_paths(agent):
+        value = number_or_range(name, text, None)
+    elif isinstance(before, bool):
+        if text.lower() not in ("true", "false"):
+            raise ConfigError(f"--set {name}={text}: give true or false")
+        value = text.lower() == "true"
+    elif isinstance(before, str):
+        value = text
+    else:
+        try:
+            value = (
+                tuple(int(part) for part in text.split(","))
+                if isinstance(before, tuple)
+                else type(before)(text)
+            )
+        except ValueError:
+            wanted = "whole numbers parted by commas" if isinstance(before, tuple) else "a number"
+            raise ConfigError(f"--set {name}={text}: give {wanted}") from None
+    return dataclasses.replace(agent, **{name: value})
+
+
+def _searched(agent: Agent) -> bool:
+    from manyfit.space import collect
+
+    return bool(collect(agent))
+
+
+def _adam(rate: float, *, falling: bool = False, clip: float = 0.5) -> Adam:
+    return Adam(learning_rate=rate, clip=clip, eps=1e-5, schedule=Linear() if falling else Constant())
+
+
+def _ppo(where: Environment) -> tuple[Agent, int]:
+    """Settings after those that rl-baselines3-zoo tuned, as far as they go without its state-dependent noise."""
+
+    def ppo(
+        environments: int, rollout: int, passes: int, minibatches: int, gamma: float, lam: float, **more: Any
+    ) -> PPO:
+        sizes: dict[str, Any] = {"environments": environments, "rollout": rollout, "passes": passes}
+        return PPO(where, minibatches=minibatches, gamma=gamma, gae_lambda=lam, **sizes, **more)
+
+    both: dict[str, Any] = {"normalise_observations": True, "normalise_rewards": True}
+    match where.name:
+        case "CartPole-v1":
+            return PPO(where), 100_000
+        case "Acrobot-v1":
+            return ppo(16, 64, 4, 4, 0.99, 0.94, optimizer=_adam(1e-3, falling=True), **both), 200_000
+        case "MountainCar-v0":
+            return ppo(16, 16, 4, 4, 0.99, 0.98, optimizer=_adam(3e-4), **both), 1_000_000
+        case "Pendulum-v1":
+            return ppo(8, 128, 10, 8, 0.9, 0.95, optimizer=_adam(1e-3, falling=True)), 200_000
+        case "MountainCarContinuous-v0":
+            weights: dict[str, Any] = {
+                "entropy_weight": 0.004,
+                "value_weight": 0.19,
+                "clip_range": 0.1,
+                "log_std": 0.5,
+            }
+            return ppo(8, 128, 10, 4, 0.9999, 0.9, optimizer=_adam(3e-4), **weights, **both), 200_000
+        case "FrozenLake-v1":
+            adam = _adam(1e-3, falling=True)
+            return ppo(16, 64, 4, 4, 0.99, 0.95, optimizer=adam, entropy_weight=0.01), 200_000
+        case _:
+            return ppo(16, 128, 4, 8, 0.99, 0.95, optimizer=_adam(3e-4), **both), 500_000
+
+
+ALGORITHMS: dict[str, Callable[[Environment], tuple[Agent, int]]] = {"ppo": _ppo}
