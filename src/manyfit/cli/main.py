@@ -14,6 +14,7 @@ from typing import Any
 import tyro
 
 from manyfit.cli.config import read_config
+from manyfit.cli.forecast import Forecast
 from manyfit.cli.options import Compare, Curve, Demo, Evaluate, Fit, Inspect, Predict, Range, Report, Resume
 from manyfit.cli.reinforcement import Rl
 from manyfit.cli.text import Generate
@@ -21,6 +22,7 @@ from manyfit.errors import ConfigError, ManyfitError, nearest
 
 VERBS: dict[str, type] = {
     "fit": Fit,
+    "forecast": Forecast,
     "predict": Predict,
     "generate": Generate,
     "evaluate": Evaluate,

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from manyfit.cli import forecast as forecasts
 from manyfit.cli import show
 from manyfit.cli.options import Compare, Curve, Demo, Evaluate, Fit, Inspect, Predict, Range, Report, Resume
 from manyfit.cli.output import check_ending, image_files, write_page, write_table
@@ -72,6 +73,8 @@ def resume(options: Resume) -> int:
         agents = Rl.of(asked, str(folder / "experiment.json"))
         agents.json, agents.quiet = options.json, options.quiet
         return _train_agents(agents, options.run, resume=True)
+    if asked.get("verb") == "forecast":
+        return forecasts.resume(options.run, asked, options.json, options.quiet)
     again = Fit.of(asked, str(folder / "experiment.json"))
     if again.data is not None and not again.data.exists():
         raise DataError(
@@ -161,6 +164,8 @@ def predict(options: Predict) -> int:
     if options.out is not None:
         check_ending(options.out)
     predictor = Predictor.load(options.run)
+    if forecasts.reads(predictor.encoder):
+        return forecasts.predict(options, predictor)
     found = predictor.prediction(options.data)
     columns: dict[str, Any] = {}
     files = image_files(predictor, options.data)
@@ -308,6 +313,7 @@ def demo(options: Demo) -> int:
 
 _VERBS: dict[type, Callable[[Any], int]] = {
     Fit: fit,
+    forecasts.Forecast: forecasts.forecast,
     Predict: predict,
     Generate: generate,
     Evaluate: evaluate,

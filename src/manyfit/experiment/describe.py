@@ -32,7 +32,9 @@ def known() -> dict[str, type]:
         *reinforcement.PARTS,
         *(ImagePreprocess, TablePreprocess, Intensities, Vectors, Identity, NextToken, Supervised),
     ]
-    return {part.__name__: part for part in parts}
+    from manyfit.objectives import forecasting
+
+    return {part.__name__: part for part in (*parts, *forecasting.PARTS)}
 
 
 def describe(value: Any) -> Any:

@@ -26,4 +26,8 @@ def encoder_from_json(content: Mapping[str, Any] | None) -> Encoder | None:
         from manyfit.tasks.language import TextEncoder
 
         return TextEncoder.from_json(content)
+    if kind == "series":
+        from manyfit.tasks.forecasts import SeriesEncoder
+
+        return SeriesEncoder.from_json(content)
     raise RunError(f"the model reads {kind!r}, which this version of manyfit does not know")

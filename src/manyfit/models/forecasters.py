@@ -1,0 +1,34 @@
+"""Forecasters by the names that the field gives them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from manyfit.errors import ConfigError, nearest
+from manyfit.models.linear_forecasters import LinearForecaster, SparseForecaster
+from manyfit.models.patch_transformer import PatchTransformer
+from manyfit.models.recurrent_forecaster import RecurrentForecaster
+
+FORECASTERS: dict[str, Any] = {
+    "dlinear": LinearForecaster(kernel=25),
+    "nlinear": LinearForecaster(instance="last"),
+    "rlinear": LinearForecaster(instance="standard"),
+    "sparse": SparseForecaster(),
+    "patchtst": PatchTransformer(),
+    "lstm": RecurrentForecaster(),
+    "gru": RecurrentForecaster("gru"),
+}
+"""Every forecaster that a configuration may name."""
+
+FORECASTER_PARTS = (LinearForecaster, SparseForecaster, PatchTransformer, RecurrentForecaster)
+
+
+def named_forecaster(name: str) -> Any:
+    """The forecaster of that name; raises ``ConfigError`` with the nearest one.
+
+    >>> named_forecaster("dlinear").kernel
+    25
+    """
+    if name not in FORECASTERS:
+        raise ConfigError(f"unknown forecaster {name!r}: {nearest(name, FORECASTERS)}")
+    return FORECASTERS[name]

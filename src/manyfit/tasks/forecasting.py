@@ -1,0 +1,59 @@
+"""Sensible forecasting experiments, from the options of ``manyfit forecast``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from manyfit.experiment.experiment import Experiment
+from manyfit.losses.forecasts import named_head
+from manyfit.models.forecasters import named_forecaster
+from manyfit.models.linear_forecasters import SparseForecaster
+from manyfit.objectives.forecasting import Forecasting
+from manyfit.tasks.defaults import Plan, number_or_range, optimizer_for, planned
+from manyfit.tasks.forecasts import rolling_origins
+from manyfit.tasks.task import Task
+
+STEPS = 3000
+"""About how many updates a forecaster is given where nothing is said."""
+
+
+def forecast_experiment(task: Task, asked: Mapping[str, Any]) -> Experiment:
+    """The experiment of a forecast task and the options (None where open)."""
+    about = task.about
+    season = about["season"]
+    model = named_forecaster(asked.get("model") or "nlinear")
+    if isinstance(model, SparseForecaster):
+        model = dataclasses.replace(model, period=max(1, min(season, about["lookback"])))
+    optimizer: Any = dataclasses.replace(
+        optimizer_for(asked, search=False),  # type: ignore[call-arg]
+        learning_rate=number_or_range("learning_rate", asked.get("learning_rate"), 1e-3),
+    )
+    targets = len(task.encoder.targets) if task.encoder is not None else 1  # type: ignore[attr-defined]
+    objective = Forecasting(
+        model,
+        about["lookback"],
+        about["horizon"],
+        targets=targets,
+        head=named_head(asked.get("loss") or "squared"),
+        optimizer=optimizer,
+        season=season,
+        units=targets == 1,
+    )
+    folds = 4 if asked.get("folds") is None else asked["folds"]
+    validation = 0.2 if asked.get("validation") is None else asked["validation"]
+    assert task.time is not None
+    splits = rolling_origins(task.time, folds, about["horizon"], validation)
+    batch = 32 if asked.get("batch_size") is None else asked["batch_size"]
+    epochs = max(5, min(200, STEPS * batch // max(1, len(splits[-1][0]))))
+    plan = Plan(None, 3, 4, epochs, 10, 32)
+    validated = any(len(inner) for _, inner, _ in splits)
+    experiment = planned(objective, task, {**asked, "folds": None}, plan)
+    return dataclasses.replace(
+        experiment,
+        folds=splits,
+        metric=asked.get("metric") or ("mae" if targets == 1 else "mase"),
+        patience=experiment.patience if validated else None,
+        options=asked,
+    )
