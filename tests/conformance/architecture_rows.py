@@ -21,6 +21,9 @@ class Row:
     between: tuple[int, ...] = ()
     """Axes between rows and outputs: the networks that answer each for itself."""
 
+    words: int = 0
+    """How many words a network of texts knows."""
+
     label: str = ""
 
     @property
@@ -41,4 +44,8 @@ ROWS = [
     Row(models.MobileNet(((2, 4, 2, 1),), stem=4, last=6, dropout=0.2), 8, {"dropout": 0.5}),
     Row(models.ViT(patch=4, width=6, depth=1, heads=2, dropout=0.2), 8, {"dropout": 0.5}),
     Row(models.UNet((4, 6)), 8, pixels=True),
+    Row(models.BagOfWords(4, pairs=5, dropout=0.2), 0, {"dropout": 0.5}, words=9),
+    Row(models.TextCNN(4, (2, 3), 3, dropout=0.2), 0, {"dropout": 0.5}, words=9),
+    Row(models.TextRNN("gru", 4, 3, layers=2, dropout=0.2), 0, {"dropout": 0.5}, words=9),
+    Row(models.TextTransformer(8, 1, 2, 2, dropout=0.2), 0, {"dropout": 0.5}, words=9),
 ]

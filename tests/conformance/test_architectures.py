@@ -28,6 +28,10 @@ ROWS_OF_A_BATCH, OUTPUTS = 3, 2
 
 
 def inputs_of(row, dtype=jnp.float32, seed=1):
+    if row.words:
+        tokens = jax.random.randint(jax.random.key(seed), (ROWS_OF_A_BATCH, 7), 4, row.words)
+        lengths = jnp.array([7, 3, 1])
+        return {"tokens": jnp.where(jnp.arange(7) < lengths[:, None], tokens, 0), "lengths": lengths}
     shapes = (
         {"pixels": (ROWS_OF_A_BATCH, row.side, row.side, 2)}
         if row.side
@@ -40,7 +44,9 @@ def network(row, **numbers):
     inputs = inputs_of(row)
     specs = {name: jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype) for name, x in inputs.items()}
     model = dataclasses.replace(row.model, **numbers)
-    return Functional(lambda rngs: model.build(Inputs(specs), OUTPUTS, rngs=rngs))
+    return Functional(
+        lambda rngs: model.build(Inputs(specs, (row.words,) if row.words else ()), OUTPUTS, rngs=rngs)
+    )
 
 
 @functools.cache

@@ -53,6 +53,7 @@ class Fit(Options):
       manyfit fit rent.parquet --target price --time month --folds 4
       manyfit fit images/ --target folder --size 64
       manyfit fit shakespeare.txt --seeds 3
+      manyfit fit reviews.csv --text review --target sentiment
       manyfit fit --config adult.yaml --epochs 50
 
     Ctrl-C stops cleanly; manyfit resume goes on from there.
@@ -93,10 +94,10 @@ class Fit(Options):
     """Whether the table's first line names its columns."""
     size: Annotated[int | None, arg("PIXELS")] = None
     """Images: resize to this many pixels a side."""
-    tokenizer: Annotated[str | None, arg("NAME", "char")] = None
-    """Running text: what a token is (char, byte, word, bpe)."""
-    vocabulary: Annotated[int | None, arg("N", "bpe 8,000, else all")] = None
-    """Running text: the most tokens to tell apart."""
+    tokenizer: Annotated[str | None, arg("NAME", "running text char, labelled texts word")] = None
+    """Texts: what a token is (char, byte, word, bpe, wordpiece)."""
+    vocabulary: Annotated[int | None, arg("N", "pieces 8,000, labelled texts 20,000 words, else all")] = None
+    """Texts: the most tokens to tell apart."""
     context: Annotated[int | None, arg("TOKENS", "64")] = None
     """Running text: how many tokens back the network sees."""
     steps: Annotated[int | None, arg("N", "2,000")] = None
@@ -108,10 +109,20 @@ class Fit(Options):
     heads: Annotated[int | None, arg("N", "by the model")] = None
     """Running text: attention heads."""
 
+    text: Annotated[str | None, arg("COLUMN")] = None
+    """Labelled texts: the column that holds them; a folder of .txt files in a folder per class needs none."""
+    min_count: Annotated[int | None, arg("N", "2 for words, else 1")] = None
+    """Labelled texts: how often a token occurs in a fold's training rows to be known."""
+    length: Annotated[int | None, arg("TOKENS", "99 % of the texts, at most 512")] = None
+    """Labelled texts: how many tokens of a text are read, from its beginning."""
+    encoding: Annotated[str | None, arg("NAME", "utf-8")] = None
+    """Labelled texts: how the files are encoded (latin-1, cp1252 …)."""
+
     model: Annotated[str, arg("NAME")] = "auto"
     """The network: mlp, resmlp, tabm for tables; cnn, cnn-bn, lenet, resnet20, resnet18, wrn-16-4, convnext,
-    mobilenet, vit … for images; decoder, gpt, lstm, gru, rnn for running text; 'auto' takes an MLP for tables, a
-    small CNN for images and the decoder for text."""
+    mobilenet, vit … for images; bow, textcnn, rnn, gru, lstm, transformer for labelled texts; decoder, gpt, lstm,
+    gru, rnn for running text; 'auto' takes an MLP for tables, a small CNN for images, a bag of words for labelled
+    texts and the decoder for running text."""
     latent: Annotated[int | None, arg("N", "images 16, tables 4 to 16")] = None
     """Autoencoders (autoencoder, denoising, sparse, contractive, vae, beta-vae, iwae, vq-vae, fsq, masked): the code's
     numbers. They need no target; one that is given is left out of the inputs."""

@@ -7,6 +7,10 @@ from manyfit.data.preprocess import TablePreprocess
 from manyfit.data.schema import Schema
 from manyfit.data.table import Table
 from manyfit.data.table import read as read_table
+from manyfit.data.text_preprocess import TextPreprocess
+from manyfit.data.texts import Texts, TextSchema
+from manyfit.data.texts import read as read_texts
+from manyfit.data.tokenizers import learn as learn_tokenizer
 from manyfit.data.unlabelled import Intensities, Vectors
 
 __all__ = [
@@ -17,7 +21,12 @@ __all__ = [
     "Schema",
     "Table",
     "TablePreprocess",
+    "TextPreprocess",
+    "TextSchema",
+    "Texts",
     "Vectors",
+    "learn_tokenizer",
     "read_images",
     "read_table",
+    "read_texts",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import hashlib
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from manyfit.data.columns import MISSING, Column, array_column, column_of, parse_numbers
-from manyfit.errors import DataError, nearest
+from manyfit.errors import ConfigError, DataError, nearest
 
 _DELIMITERS = (",", ";", "\t", "|")
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -67,7 +68,9 @@ class Raw:
         return Raw(self.source, columns, self.fingerprint, self.named, lines)
 
 
-def load(source: Any, *, header: bool = True, missing: Iterable[str] = MISSING) -> Raw:
+def load(
+    source: Any, *, header: bool = True, missing: Iterable[str] = MISSING, encoding: str = "utf-8"
+) -> Raw:
     """Read a table from a path, a pandas, polars or pyarrow frame, an array, columns by name, or records.
 
     A path holds CSV or TSV (comma, semicolon, tab or bar, plain or gzipped) or
@@ -78,8 +81,10 @@ def load(source: Any, *, header: bool = True, missing: Iterable[str] = MISSING) 
     Raises ``DataError`` that names the file and the line for what cannot be read.
     """
     missing = frozenset(missing)
+    if isinstance(source, Raw):
+        return source
     if isinstance(source, (str, os.PathLike)):
-        return _file(Path(source), header, missing)
+        return _file(Path(source), header, missing, encoding)
     if isinstance(source, np.ndarray):
         return _array(source, missing)
     if isinstance(source, Mapping):
@@ -94,7 +99,7 @@ def load(source: Any, *, header: bool = True, missing: Iterable[str] = MISSING) 
 # Files
 
 
-def _file(path: Path, header: bool, missing: frozenset[str]) -> Raw:
+def _file(path: Path, header: bool, missing: frozenset[str], encoding: str) -> Raw:
     if path.is_dir():
         raise DataError(f"{path} is a folder; give the path of a CSV, TSV or Parquet file")
     try:
@@ -116,10 +121,22 @@ def _file(path: Path, header: bool, missing: frozenset[str]) -> Raw:
     if data[:4] in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"):
         raise DataError(f"{path} is a spreadsheet or an archive; export the sheet as CSV")
     tab = path.name.removesuffix(".gz").endswith((".tsv", ".tab"))
-    return _delimited(str(path), _decode(str(path), data), header, missing, fingerprint, tab)
+    return _delimited(str(path), decode(str(path), data, encoding), header, missing, fingerprint, tab)
 
 
-def _decode(source: str, data: bytes) -> str:
+def decode(source: str, data: bytes, encoding: str = "utf-8") -> str:
+    """The text of a file's bytes; raises ``DataError`` that names the line and the byte that is none."""
+    try:
+        utf_8 = codecs.lookup(encoding).name in ("utf-8", "ascii")
+    except LookupError:
+        raise ConfigError(
+            f"unknown encoding {encoding!r}: give utf-8, latin-1, cp1252, shift_jis …"
+        ) from None
+    if not utf_8:
+        try:
+            return data.decode(encoding).removeprefix("\ufeff")
+        except UnicodeError as error:
+            raise DataError(f"{source} is not in {encoding} ({error}); give its encoding") from None
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise DataError(f"{source} is in UTF-16; save it as UTF-8")
     zero = data.find(b"\0")

@@ -15,11 +15,12 @@ from manyfit.space import Distribution
 def known() -> dict[str, type]:
     """The parts that a run folder may name: nothing else is ever rebuilt."""
     from manyfit import augment, environments, losses, models, optim
-    from manyfit.data import ImagePreprocess, Intensities, TablePreprocess, Vectors
+    from manyfit.data import ImagePreprocess, Intensities, TablePreprocess, TextPreprocess, Vectors
     from manyfit.models import autoencoders, gan
     from manyfit.objectives import Identity, NextToken, Supervised, adversarial, autoencoding, reinforcement
 
     parts = [
+        TextPreprocess,
         *losses.LOSSES.values(),
         *optim.PARTS,
         *augment.PARTS,

@@ -1,6 +1,7 @@
 """Architectures."""
 
 from manyfit.models.architecture import Architecture, Custom, Inputs
+from manyfit.models.bow import BagOfWords
 from manyfit.models.cnn import CNN
 from manyfit.models.convnext import ConvNeXt
 from manyfit.models.decoder import Decoder, Recurrent
@@ -11,6 +12,9 @@ from manyfit.models.names import named
 from manyfit.models.resmlp import ResMLP
 from manyfit.models.resnet import ResNet, WideResNet
 from manyfit.models.tabm import TabM
+from manyfit.models.textcnn import TextCNN
+from manyfit.models.textrnn import TextRNN
+from manyfit.models.texttransformer import TextTransformer
 from manyfit.models.unet import UNet
 from manyfit.models.vit import ViT
 
@@ -28,6 +32,10 @@ PARTS = (
     UNet,
     ViT,
     WideResNet,
+    BagOfWords,
+    TextCNN,
+    TextRNN,
+    TextTransformer,
 )
 """What a run folder may name."""
 
@@ -36,6 +44,7 @@ __all__ = [
     "MLP",
     "PARTS",
     "Architecture",
+    "BagOfWords",
     "ConvNeXt",
     "Custom",
     "Decoder",
@@ -46,6 +55,9 @@ __all__ = [
     "ResMLP",
     "ResNet",
     "TabM",
+    "TextCNN",
+    "TextRNN",
+    "TextTransformer",
     "UNet",
     "ViT",
     "WideResNet",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from manyfit.errors import ConfigError, nearest
+from manyfit.models.bow import BagOfWords
 from manyfit.models.cnn import CNN
 from manyfit.models.convnext import ConvNeXt
 from manyfit.models.decoder import Decoder, Recurrent
@@ -14,6 +15,9 @@ from manyfit.models.mobilenet import IMAGENET, MobileNet
 from manyfit.models.resmlp import ResMLP
 from manyfit.models.resnet import ResNet, WideResNet
 from manyfit.models.tabm import TabM
+from manyfit.models.textcnn import TextCNN
+from manyfit.models.textrnn import TextRNN
+from manyfit.models.texttransformer import TextTransformer
 from manyfit.models.unet import UNet
 from manyfit.models.vit import ViT
 
@@ -64,7 +68,15 @@ LANGUAGE: dict[str, Any] = {
 }
 """For the next token of a text."""
 
-NAMES: dict[str, Any] = {**TABLES, **IMAGES, **PIXELS, **LANGUAGE}
+TEXTS: dict[str, Any] = {
+    "bow": BagOfWords(),
+    "textcnn": TextCNN(),
+    **{cell: TextRNN(cell) for cell in ("rnn", "gru", "lstm")},
+    "transformer": TextTransformer(),
+}
+"""For a class, or a value, of each text."""
+
+NAMES: dict[str, Any] = {**TABLES, **IMAGES, **PIXELS, **TEXTS, **LANGUAGE}
 """Every architecture that a configuration may name."""
 
 

@@ -25,9 +25,14 @@ def task_of(data: Any) -> Task:
         from manyfit.tasks.images import image_task
 
         return image_task(data)
+    if kind == "Texts":
+        from manyfit.tasks.texts import text_task
+
+        return text_task(data)
     if data is None or isinstance(data, (dict, np.ndarray)):
         return from_arrays(data)
     raise ConfigError(
         f"data is a {kind}: give manyfit.data.read_table(...), manyfit.data.read_images(...), "
+        "manyfit.data.read_texts(...), "
         "an array, a dict of arrays or None"
     )

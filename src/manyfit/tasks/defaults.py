@@ -17,7 +17,7 @@ from manyfit.losses import LOSSES, Loss
 from manyfit.losses import named as named_loss
 from manyfit.models import MLP
 from manyfit.models import named as named_model
-from manyfit.models.names import IMAGES, LANGUAGE, PIXELS, TABLES
+from manyfit.models.names import IMAGES, LANGUAGE, PIXELS, TABLES, TEXTS
 from manyfit.objectives import Supervised
 from manyfit.optim import EMA, SAM, SWA, Accumulate, LayerDecay, Optimizer, named, named_schedule
 from manyfit.space import Distribution, collect, loguniform, uniform
@@ -78,6 +78,10 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
     for option in ("latent", "coder", "likelihood", "samples", "strength"):
         if asked.get(option) is not None:
             raise ConfigError(f"--{option} is for autoencoders (--model vae, say): leave it out")
+    if task.about.get("kind") == "texts":
+        from manyfit.tasks.text_defaults import text_experiment
+
+        return text_experiment(task, asked)
     images = task.about.get("kind") == "images"
     model = model_for(task, asked)
     optimizer = optimizer_for(asked, search=not images)
@@ -188,6 +192,10 @@ def model_for(task: Task, asked: Mapping[str, Any]) -> Any:
     fitting = {**IMAGES, "mlp": MLP()} if images else TABLES
     if kind in LANGUAGE:
         raise ConfigError(f"model {kind!r} reads running text (a .txt file without --target): leave it out")
+    if kind in TEXTS:
+        raise ConfigError(
+            f"model {kind!r} reads texts (--text COLUMN, or a folder of .txt files): leave it out"
+        )
     if kind not in fitting:
         read, given = ("images", "a table") if kind in {**IMAGES, **PIXELS} else ("tables", "images")
         use = ", ".join(f"'{name}'" for name in fitting)

@@ -30,4 +30,8 @@ def encoder_from_json(content: Mapping[str, Any] | None) -> Encoder | None:
         from manyfit.tasks.forecasts import SeriesEncoder
 
         return SeriesEncoder.from_json(content)
+    if kind == "texts":
+        from manyfit.tasks.texts import TextsEncoder
+
+        return TextsEncoder.from_json(content)
     raise RunError(f"the model reads {kind!r}, which this version of manyfit does not know")

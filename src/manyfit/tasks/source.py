@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from manyfit.data.text_files import holds_texts
 from manyfit.errors import ConfigError, DataError
 from manyfit.tasks.language import is_corpus
 from manyfit.tasks.task import Task
@@ -25,6 +26,9 @@ def read_task(options: Any) -> Task:
         from manyfit.tasks.unsupervised import unsupervised_task
 
         return unsupervised_task(options, as_images=is_images(path, options.target))
+    if options.text is not None or (path.is_dir() and holds_texts(path)):
+        return _texts(path, options)
+    _refuse(options, path, _TEXTS_ONLY, "is for labelled texts (--text COLUMN, or a folder of .txt files)")
     if is_corpus(path, options.target):
         from manyfit.tasks.language import corpus_of
 
@@ -63,6 +67,30 @@ def read_task(options: Any) -> Task:
     return table_task(found, scaling=options.scaling, bins=bins, metric=options.metric)
 
 
+def _texts(path: Path, options: Any) -> Task:
+    from manyfit.data import texts
+    from manyfit.tasks.texts import text_task
+
+    models = dict.fromkeys(("context", "steps", "width", "depth", "heads"))
+    _refuse(options, path, {"size": None, "drop": (), "kinds": (), **models}, "is not for labelled texts")
+    found = texts.read(
+        path,
+        options.text,
+        options.target,
+        tokenizer={None: "word", "char": "character"}.get(options.tokenizer, options.tokenizer),
+        vocabulary=options.vocabulary,
+        length=options.length,
+        encoding=options.encoding or "utf-8",
+        task=None if options.task == "auto" else options.task,
+        group=options.group,
+        time=options.time,
+        weight=options.weight,
+        header=options.header,
+        missing_target=options.missing_target,
+    )
+    return text_task(found, vocabulary=options.vocabulary, min_count=options.min_count, metric=options.metric)
+
+
 def is_images(path: Path, target: str | None) -> bool:
     """Whether ``path`` holds images: a folder, an ``.npz``, IDX files, or a table of paths."""
     from manyfit.data.idx import is_idx
@@ -88,6 +116,8 @@ _TABLES_ONLY = {
 """Options that say nothing of images, and what they are when not given."""
 _CORPUS_ONLY = dict.fromkeys(("tokenizer", "vocabulary", "context", "steps", "width", "depth", "heads"))
 """Options of a language model."""
+_TEXTS_ONLY = dict.fromkeys(("min_count", "length", "encoding"))
+"""Options that say nothing of anything but labelled texts."""
 
 
 def _refuse(options: Any, path: Path, names: dict[str, Any], why: str) -> None:

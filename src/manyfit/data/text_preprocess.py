@@ -1,0 +1,68 @@
+"""Which words a network may know: those of the training rows of its fold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from manyfit.data.tokenizers import PAD, SPECIAL, UNKNOWN
+from manyfit.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class TextPreprocess:
+    """The vocabulary of a fold: the most frequent tokens of its training rows; every other token is unknown.
+
+    ``table`` is how many ids the tokenizer gives, to the texts of all rows; ``size`` how many ids are kept,
+    special ones counted; ``min_count`` how often a kept token occurs at least, so that the rarest teach the
+    network what to make of a word that it does not know. Of equally frequent tokens the first in the table are kept.
+
+    >>> tokens = {"tokens": jnp.array([[4, 5, 5, 0], [6, 6, 5, 0], [7, 7, 7, 7]])}
+    >>> vocabulary = TextPreprocess(table=8, size=6, min_count=1)
+    >>> stats = vocabulary.fit(tokens, jnp.array([1.0, 1.0, 0.0]))  # the last row is for testing
+    >>> vocabulary.apply(stats, tokens)["tokens"].tolist()
+    [[1, 4, 4, 0], [5, 5, 4, 0], [1, 1, 1, 1]]
+    """
+
+    table: int
+    size: int
+    min_count: int = 1
+
+    def __post_init__(self) -> None:
+        if min(self.table, self.size) < len(SPECIAL) or self.min_count < 1:
+            raise ConfigError(
+                f"TextPreprocess({self.table}, {self.size}, {self.min_count}): {len(SPECIAL)} ids are special, and "
+                "what is counted occurs at least once"
+            )
+
+    def fit(self, inputs: Mapping[str, jax.Array], weight: jax.Array) -> dict[str, jax.Array]:
+        """``{"ids": int32 (table,)}``: the id within the vocabulary of each id of the tokenizer."""
+        tokens = inputs["tokens"]
+        here = jnp.broadcast_to((weight > 0)[:, None], tokens.shape)
+        counts = jnp.zeros(self.table, jnp.int32).at[tokens].add(here.astype(jnp.int32), mode="drop")
+        counts = counts[len(SPECIAL) :]
+        order = jnp.argsort(-counts, stable=True)
+        place = jnp.zeros_like(order).at[order].set(jnp.arange(len(order))) + len(SPECIAL)
+        kept = (counts >= self.min_count) & (place < self.size)
+        ids = jnp.where(kept, place, UNKNOWN).astype(jnp.int32)
+        special = jnp.array([PAD, *[UNKNOWN] * (len(SPECIAL) - 1)], jnp.int32)
+        return {"ids": jnp.concatenate([special, ids])}
+
+    def encode(self, stats: Mapping[str, jax.Array], inputs: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+        """``{"tokens": int32 (rows, length)}`` within the vocabulary."""
+        return {"tokens": jnp.take(stats["ids"], inputs["tokens"], axis=0, mode="clip")}
+
+    def features(
+        self, stats: Mapping[str, jax.Array], encoded: Mapping[str, jax.Array]
+    ) -> dict[str, jax.Array]:
+        """``tokens`` and ``lengths`` int32 ``(rows,)``, how many of them are real."""
+        del stats
+        tokens = encoded["tokens"]
+        return {"tokens": tokens, "lengths": jnp.sum(tokens != PAD, axis=1, dtype=jnp.int32)}
+
+    def apply(self, stats: Mapping[str, jax.Array], inputs: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+        """``features`` of ``encode``."""
+        return self.features(stats, self.encode(stats, inputs))

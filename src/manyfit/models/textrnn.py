@@ -1,0 +1,74 @@
+"""Recurrent networks that read a text word by word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+from flax import nnx
+
+from manyfit.errors import ConfigError
+from manyfit.models.architecture import Inputs
+from manyfit.models.images import check_whole, resolved
+from manyfit.models.texts import Pool, WordEmbedding, check_pool, pooled, vocabulary_of
+from manyfit.nn.dropout import Dropout
+from manyfit.nn.linear import Linear
+from manyfit.nn.recurrent import GRU, LSTM, RNN
+from manyfit.space import Numeric
+
+_CELLS: dict[str, Any] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
+
+
+@dataclass(frozen=True)
+class TextRNN:
+    """An RNN, GRU or LSTM over words, in both directions, its outputs pooled over the text, a linear layer.
+
+    Source: Graves and Schmidhuber (2005) for both directions; Conneau et al. (2017), "Supervised learning of
+    universal sentence representations", for the maximum over a bidirectional LSTM.
+    """
+
+    cell: Literal["rnn", "gru", "lstm"] = "gru"
+    width: int = 64
+    hidden: int = 64
+    layers: int = 1
+    bidirectional: bool = True
+    pool: Pool = "max"
+    dropout: Numeric = 0.5
+
+    def __post_init__(self) -> None:
+        check_whole(self, width=self.width, hidden=self.hidden, layers=self.layers)
+        check_pool(self, self.pool)
+        if isinstance(self.cell, str) and self.cell not in _CELLS:
+            raise ConfigError(f"TextRNN(cell={self.cell!r}): give 'rnn', 'gru' or 'lstm'")
+
+    def build(self, inputs: Inputs, outputs: int, *, rngs: nnx.Rngs) -> nnx.Module:
+        """A module that maps ``{"tokens": (B, T), "lengths": (B,)}`` to ``(B, outputs)``."""
+        return TextRNNModule(self, vocabulary_of(inputs, self), outputs, rngs)
+
+
+class TextRNNModule(nnx.Module):
+    """The module that ``TextRNN`` describes."""
+
+    def __init__(self, spec: TextRNN, words: int, outputs: int, rngs: nnx.Rngs) -> None:
+        rate = resolved(spec, "dropout")
+        self.words = WordEmbedding(words, spec.width, rate, rngs=rngs)
+        self.recurrent = _CELLS[spec.cell](
+            spec.width,
+            spec.hidden,
+            layers=spec.layers,
+            bidirectional=spec.bidirectional,
+            dropout=rate if spec.layers > 1 else 0.0,
+            rngs=rngs,
+        )
+        self.pool: Pool = spec.pool
+        self.dropout = Dropout(rate, rngs=rngs)
+        features = spec.hidden * (1 + spec.bidirectional) * (2 if spec.pool == "mean-max" else 1)
+        self.head = Linear(features, outputs, rngs=rngs)
+
+    def __call__(self, features: Mapping[str, jax.Array]) -> jax.Array:
+        """``(B, outputs)``."""
+        lengths = features["lengths"]
+        x, _ = self.recurrent(self.words(features), lengths=lengths)
+        return self.head(self.dropout(pooled(x, lengths, self.pool)))

@@ -1,0 +1,84 @@
+"""Texts as tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from manyfit.data.text_preprocess import TextPreprocess
+from manyfit.data.texts import Texts, TextSchema
+from manyfit.data.tokenizers import SPECIAL
+from manyfit.tasks.task import Kind, Task
+
+MOST_WORDS = 20_000
+"""Ids that a network knows at most: each has a vector of its own to train."""
+
+
+@dataclass(frozen=True)
+class TextsEncoder:
+    """Texts, by the tokenizer and the length of the training texts."""
+
+    schema: TextSchema
+
+    def encode(self, rows: Any) -> dict[str, np.ndarray]:
+        """Tokens; see ``TextSchema.encode``."""
+        return self.schema.encode(rows)
+
+    def encode_target(self, rows: Any) -> np.ndarray:
+        """The labels of labelled texts."""
+        return self.schema.encode_target(rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able account."""
+        return {"encoder": "texts", "schema": self.schema.to_json()}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> TextsEncoder:
+        """The encoder that ``to_json`` described."""
+        return cls(TextSchema.from_json(content["schema"]))
+
+
+def text_task(
+    texts: Texts, *, vocabulary: int | None = None, min_count: int | None = None, metric: str | None = None
+) -> Task:
+    """The task of labelled texts: tokens on the device, the vocabulary learned per fold.
+
+    Of words a network knows the ``vocabulary`` most frequent in its training rows (20,000 ids unless given) that
+    occur ``min_count`` times there (twice unless given, so that the others teach it what an unknown word is like);
+    of characters, bytes and pieces of words all that occur.
+    """
+    tokenizer = texts.schema.tokenizer
+    words = tokenizer.kind == "word"
+    least = (2 if words else 1) if min_count is None else min_count
+    counts = np.bincount(texts.tokens.ravel(), minlength=tokenizer.size)[len(SPECIAL) :]
+    most = MOST_WORDS if vocabulary is None else max(vocabulary, len(SPECIAL) + 1)
+    # no fold has more of them than all rows have
+    size = min(most, int((counts >= least).sum()) + len(SPECIAL))
+    data: dict[str, Any] = {"inputs": {"tokens": texts.tokens}, "target": texts.target}
+    if texts.weight is not None:
+        data["weight"] = texts.weight
+    return Task(
+        kind=cast(Kind, texts.schema.labels.task),
+        data=data,
+        rows=len(texts),
+        metric=metric,
+        target=texts.schema.labels.target,
+        classes=texts.classes,
+        preprocess=TextPreprocess(tokenizer.size, size, least),
+        cardinalities=(size,),
+        groups=texts.groups,
+        time=texts.time,
+        encoder=TextsEncoder(texts.schema),
+        about={
+            "source": texts.source,
+            "kind": "texts",
+            "rows": len(texts),
+            "fingerprint": texts.fingerprint,
+            "summary": f"{texts.summary()}; a network knows at most {size - len(SPECIAL):,} of its training rows",
+            "columns": [],
+            "warnings": list(texts.warnings),
+        },
+    )
