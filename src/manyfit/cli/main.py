@@ -17,6 +17,7 @@ from manyfit.cli.config import read_config
 from manyfit.cli.forecast import Forecast
 from manyfit.cli.options import Compare, Curve, Demo, Evaluate, Fit, Inspect, Predict, Range, Report, Resume
 from manyfit.cli.reinforcement import Rl
+from manyfit.cli.sampling import Sample
 from manyfit.cli.text import Generate
 from manyfit.errors import ConfigError, ManyfitError, nearest
 
@@ -34,6 +35,7 @@ VERBS: dict[str, type] = {
     "curve": Curve,
     "demo": Demo,
     "rl": Rl,
+    "sample": Sample,
 }
 
 ABOUT = """\

@@ -61,6 +61,11 @@ def write_page(path: Path, page: str) -> None:
     _write(path, page.encode("utf-8", "replace"))
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Anything else, whole or not at all."""
+    _write(path, content)
+
+
 def _write(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

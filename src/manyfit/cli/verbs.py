@@ -20,6 +20,7 @@ from manyfit.cli.options import Compare, Curve, Demo, Evaluate, Fit, Inspect, Pr
 from manyfit.cli.output import check_ending, image_files, write_page, write_table
 from manyfit.cli.progress import Watcher
 from manyfit.cli.reinforcement import Rl
+from manyfit.cli.sampling import Sample, sample
 from manyfit.cli.text import Generate, generate
 from manyfit.engine import RunFolder
 from manyfit.errors import ConfigError, DataError, RunError
@@ -325,6 +326,7 @@ _VERBS: dict[type, Callable[[Any], int]] = {
     Curve: curve,
     Demo: demo,
     Rl: rl,
+    Sample: sample,
 }
 
 

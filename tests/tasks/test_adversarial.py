@@ -1,0 +1,60 @@
+"""From rows and options to a game: what is chosen, and what is refused before anything is trained."""
+
+import numpy as np
+import pytest
+
+from manyfit.errors import ConfigError, DataError
+from manyfit.models.gan import DCGANGenerator, DenseGenerator, ResidualGenerator
+from manyfit.objectives.adversarial import R1, R2
+from manyfit.tasks.adversarial import MODELS, experiment_for
+from manyfit.tasks.task import from_arrays
+
+NUMBERS = {"inputs": {"numeric": np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)}}
+PIXELS = {"inputs": {"pixels": np.zeros((50, 8, 8, 1), np.uint8)}}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_ten_seeds_of_every_game_on_a_hold_out(name):
+    found = experiment_for(from_arrays(NUMBERS), {"model": name})
+    assert (found.seeds, found.folds, found.patience, found.validation) == (10, 1, None, 0.0)
+    assert isinstance(found.objective.generator, DenseGenerator)
+    assert found.batch_size % found.objective.discriminator_steps == 0
+
+
+def test_images_get_convolutions():
+    kinds = [experiment_for(from_arrays(PIXELS), {"model": n}).objective.generator for n in ("gan", "r3gan")]
+    assert [type(kind) for kind in kinds] == [DCGANGenerator, ResidualGenerator]
+
+
+def test_options_reach_the_game():
+    asked = {"model": "r3gan", "strength": "0.25", "hidden": (5,), "learning_rate": "0.01", "seeds": 3}
+    found = experiment_for(from_arrays(NUMBERS), asked)
+    assert found.objective.penalties == (R1(0.25), R2(0.25)) and found.seeds == 3
+    assert found.objective.discriminator_optimizer.learning_rate == 0.01
+    hinge = experiment_for(from_arrays(NUMBERS), {"model": "hinge-gan", "learning_rate": "0.01"}).objective
+    assert hinge.discriminator_optimizer.learning_rate == pytest.approx(0.04)  # its ratio of 4 stays
+
+
+def holding(**inputs):
+    return from_arrays({"inputs": inputs})
+
+
+def test_what_cannot_be_learned_is_refused():
+    nan = NUMBERS["inputs"]["numeric"].copy()
+    nan[7, 1] = np.nan
+    some = np.zeros((50, 2), np.int32)
+    for data, said in (
+        (holding(numeric=np.zeros((50, 0), np.float32), category=some), "no numeric column"),
+        (holding(numeric=nan), "row 8 has a missing number"),
+        (holding(numeric=NUMBERS["inputs"]["numeric"], category=some), "2 columns are categories"),
+    ):
+        with pytest.raises(DataError, match=said):
+            experiment_for(data, {"model": "gan"})
+    for asked, said in (
+        ({"optimizer": "sgd"}, "two optimizers are Adam"),
+        ({"learning_rate": "1e-4:1e-2"}, "give one number"),
+        ({"model": "hinge-gan", "strength": "1"}, "has no penalty"),
+        ({"model": "gann"}, "gan"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            experiment_for(from_arrays(NUMBERS), {"model": "gan", **asked})
