@@ -16,12 +16,12 @@ centres, sigma = toys.ring_centres(), 0.1
 points = toys.around(centres, 2560, sigma)
 game = named(
     "r3gan",
-    learning_rate=2e-3,
+    learning_rate=5e-3,
     schedule=mf.optim.Cosine(),
     decay=0.99,
     generator=DenseGenerator((32, 32)),
     discriminator=DenseDiscriminator((32, 32)),
-    latent=8,
+    latent=2,
 )
 result = mf.Experiment(
     game, {"inputs": points}, seeds=10, folds=1, epochs=40, patience=None, validation=0.0, batch_size=64

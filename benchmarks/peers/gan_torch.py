@@ -27,10 +27,10 @@ def layers(first: int, last: int, act: nn.Module) -> nn.Sequential:
     return nn.Sequential(nn.Linear(first, 64), act, nn.Linear(64, 64), act, nn.Linear(64, last))
 
 
-generator, discriminator = layers(16, 2, nn.ReLU()), layers(2, 1, nn.LeakyReLU(0.01))
+generator, discriminator = layers(2, 2, nn.ReLU()), layers(2, 1, nn.LeakyReLU(0.01))
 average = copy.deepcopy(generator)
 optimizers = [
-    torch.optim.Adam(net.parameters(), 1e-3, betas=(0.0, 0.99)) for net in (generator, discriminator)
+    torch.optim.Adam(net.parameters(), 5e-3, betas=(0.0, 0.99)) for net in (generator, discriminator)
 ]
 schedules = [
     torch.optim.lr_scheduler.LambdaLR(o, lambda t: 0.5 * (1 + math.cos(math.pi * t / STEPS)))
@@ -42,7 +42,7 @@ for step in range(STEPS):
     if place == 0:
         order = torch.randperm(ROWS)
     real = data[order[place * BATCH : (place + 1) * BATCH]].requires_grad_()
-    fake = generator(torch.randn(BATCH, 16)).detach()
+    fake = generator(torch.randn(BATCH, 2)).detach()
     on_real = discriminator(real)
     slope = torch.autograd.grad(on_real.sum(), real, create_graph=True)[0]
     penalty = 0.05 * slope.square().sum(1).mean()
@@ -50,7 +50,7 @@ for step in range(STEPS):
     optimizers[1].zero_grad(set_to_none=True)
     loss.backward()
     optimizers[1].step()
-    loss = softplus(-discriminator(generator(torch.randn(BATCH, 16)))).mean()
+    loss = softplus(-discriminator(generator(torch.randn(BATCH, 2)))).mean()
     optimizers[0].zero_grad(set_to_none=True)
     loss.backward()
     optimizers[0].step()
@@ -60,5 +60,5 @@ for step in range(STEPS):
         for mean, now in zip(average.parameters(), generator.parameters()):
             mean.lerp_(now, 1 - min(0.99, step / (step + 10)) if step else 1.0)
 with torch.no_grad():
-    samples = average(torch.randn(2500, 16)).numpy() * scale + shift
+    samples = average(torch.randn(2500, 2)).numpy() * scale + shift
 print(*toys.modes_found(np.asarray(samples), toys.ring_centres(), toys.RING_SIGMA))

@@ -58,3 +58,9 @@ def test_what_cannot_be_learned_is_refused():
     ):
         with pytest.raises(ConfigError, match=said):
             experiment_for(from_arrays(NUMBERS), {"model": "gan", **asked})
+
+
+def test_the_command_line_knows_every_game():
+    from manyfit.tasks.source import UNSUPERVISED
+
+    assert set(MODELS) <= set(UNSUPERVISED)

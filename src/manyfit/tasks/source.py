@@ -12,9 +12,9 @@ from manyfit.tasks.task import Task
 
 UNSUPERVISED = (
     *("autoencoder", "denoising", "sparse", "contractive", "vae", "beta-vae", "iwae", "vq-vae", "fsq"),
-    *("masked",),
+    *("masked", "gan", "wgan-gp", "hinge-gan", "r3gan"),
 )
-"""Models of ``manyfit fit`` that need no target (``tasks.unsupervised``)."""
+"""Models of ``manyfit fit`` that need no target (``tasks.unsupervised``, ``tasks.adversarial``)."""
 
 
 def read_task(options: Any) -> Task:

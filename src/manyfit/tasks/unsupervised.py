@@ -19,6 +19,7 @@ from manyfit.errors import ConfigError, DataError
 from manyfit.experiment.experiment import Experiment
 from manyfit.models.autoencoders import ConvCoder, DenseCoder
 from manyfit.objectives import autoencoding as ae
+from manyfit.tasks import adversarial
 from manyfit.tasks.defaults import Plan, batch_size_for, number_or_range, optimizer_for, planned
 from manyfit.tasks.images import ImageEncoder
 from manyfit.tasks.tables import TableEncoder
@@ -222,6 +223,8 @@ def autoencoder_for(task: Task, asked: Mapping[str, Any]) -> ae.Autoencoding:
 
 def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
     """The experiment for a task without a target and the options of ``manyfit fit``."""
+    if asked.get("model") in adversarial.MODELS:
+        return adversarial.experiment_for(task, asked)
     pictures = "pixels" in task.data["inputs"]
     size = batch_size_for(task.rows)
     plan = Plan(None, 1, 3, 20, 5, size) if pictures else Plan(None, 1, 5, 200, 20, size)
