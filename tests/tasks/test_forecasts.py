@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -235,3 +237,11 @@ def test_the_encoder_survives_json_and_gives_the_last_steps():
     assert again.encode(new)["known"].shape == (1, 8, 4)
     with pytest.raises(DataError, match="longer history"):
         again.encode(table([1, 2], [1.0, 2.0]))
+
+
+def test_a_member_equals_the_same_member_trained_alone(random_walk):
+    folds = [(np.arange(30), np.arange(32, 40), np.arange(42, 70))]
+    two = experiment(random_walk, folds, epochs=3)
+    alone = dataclasses.replace(two, seeds=1)
+    a, b = two.run().members[0], alone.run().members[0]
+    assert a["test"] == pytest.approx(b["test"], rel=1e-5)
