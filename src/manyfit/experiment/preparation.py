@@ -177,8 +177,8 @@ def _settled(objective: Any, task: Task) -> Any:
 
 
 def _splits(experiment: Experiment, task: Task) -> list[Split]:
-    if task.splits is not None:
-        return list(task.splits)
+    if task.parts is not None:
+        return list(task.parts)
     if task.rows == 0:
         none = np.empty(0, np.int32)
         return [Split(none, none, none)]

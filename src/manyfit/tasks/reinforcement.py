@@ -46,7 +46,7 @@ def environment_task(where: Environment, *, choosing: int = CHOOSING, scoring: i
         metric="return",
         direction="maximize",
         target="return",
-        splits=(Split(none, rows[:choosing], rows[choosing:]),),
+        parts=(Split(none, rows[:choosing], rows[choosing:]),),
         about={
             "source": name,
             "kind": "environment",

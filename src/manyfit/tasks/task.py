@@ -53,7 +53,7 @@ class Task:
     encoder: Encoder | None = None
     direction: Literal["minimize", "maximize"] = "minimize"
     """Of kind ``own``: whether a smaller or a greater ``metric`` is better."""
-    splits: tuple[Split, ...] | None = None
+    parts: tuple[Split, ...] | None = None
     """The parts of the rows, where they are the task's own and not drawn."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """The ``data`` entry of ``experiment.json``."""
