@@ -116,6 +116,9 @@ class Run:
                 self.warnings.append(self._ended_by_budget())
             self.timing["train"] = time.perf_counter() - self.training - self.compile
             self.timing["compile"] = self.compile
+            if finished and hasattr(prepared.objective, "doubts"):
+                statuses = [records.rows[i]["status"] for i in range(len(self.members))]
+                self.warnings += prepared.objective.doubts(self.history, statuses)
             scoring = time.perf_counter()
             result = summarise(
                 dataclasses.replace(prepared, trials=self.trials),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from manyfit.objectives.adversarial.health import verdict, verdicts
+from manyfit.objectives.adversarial.health import doubts, verdict, verdicts
 
 EPOCHS = 40
 
@@ -44,3 +44,14 @@ def test_each_member_has_its_own():
     two = {name: np.stack([a, b]) for (name, a), b in zip(history().items(), history(0.01).values())}
     assert verdicts(two, ["finished", "finished"]) == ["healthy", "collapsed"]
     assert verdicts(two, ["diverged", "finished"]) == ["diverged", "collapsed"]
+
+
+def test_failures_are_said_by_kind_with_their_members():
+    three = [history(), history(0.01), history(0.01)]
+    stacked = {name: np.stack([one[name] for one in three]) for name in three[0]}
+    assert doubts(stacked, ["finished"] * 3) == ["2 of 3 games collapsed (network 1, 2)"]
+    assert doubts(stacked, ["diverged", "finished", "diverged"]) == [
+        "2 of 3 games diverged (network 0, 2)",
+        "1 of 3 games collapsed (network 1)",
+    ]
+    assert doubts({name: values[:1] for name, values in stacked.items()}, ["finished"]) == []

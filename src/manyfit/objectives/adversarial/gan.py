@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jax import lax
 
@@ -18,7 +20,7 @@ from manyfit.models.gan import (
     DiscriminatorArchitecture,
     GeneratorArchitecture,
 )
-from manyfit.objectives.adversarial import scaling, spectral
+from manyfit.objectives.adversarial import health, scaling, spectral
 from manyfit.objectives.adversarial.distance import energy_distance
 from manyfit.objectives.adversarial.losses import AdversarialLoss, NonSaturating
 from manyfit.objectives.adversarial.penalties import Penalty
@@ -187,6 +189,10 @@ class GAN(BaseObjective):
         """The number of trained values of one member, both networks together."""
         made = [jax.eval_shape(net.init, jax.random.key(0)) for net in (self._generator, self._discriminator)]
         return sum(leaf.size for weights in made for leaf in jax.tree.leaves(weights.params))
+
+    def doubts(self, history: Mapping[str, np.ndarray], statuses: Sequence[str]) -> list[str]:
+        """What is to be said of members whose game went wrong (``health``), as warnings of the run."""
+        return health.doubts(history, statuses)
 
     # One step of each network
 

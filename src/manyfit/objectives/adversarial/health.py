@@ -14,7 +14,7 @@ Nothing is begun anew: a member that fails is a finding, and leaving it out woul
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -38,12 +38,23 @@ def verdict(history: Mapping[str, np.ndarray], status: str = "finished") -> str:
     return "saturated" if separation > SEPARATION else "healthy"
 
 
-def verdicts(history: Mapping[str, np.ndarray], statuses: list[str]) -> list[str]:
+def verdicts(history: Mapping[str, np.ndarray], statuses: Sequence[str]) -> list[str]:
     """The verdict of every member; ``history`` has ``(members, epochs)``."""
     return [
         verdict({name: values[i] for name, values in history.items()}, status)
         for i, status in enumerate(statuses)
     ]
+
+
+def doubts(history: Mapping[str, np.ndarray], statuses: Sequence[str]) -> list[str]:
+    """A sentence for each kind of failure, naming the members."""
+    found = verdicts(history, statuses)
+    said = []
+    for kind in ("diverged", "collapsed", "scattered", "saturated"):
+        members = [str(i) for i, one in enumerate(found) if one == kind]
+        if members:
+            said.append(f"{len(members)} of {len(found)} games {kind} (network {', '.join(members)})")
+    return said
 
 
 def _late(values: np.ndarray) -> float:
