@@ -13,6 +13,7 @@ from typing import Any
 
 import tyro
 
+from manyfit.cli.codes import Anomalies, Transform
 from manyfit.cli.config import read_config
 from manyfit.cli.forecast import Forecast
 from manyfit.cli.options import Compare, Curve, Demo, Evaluate, Fit, Inspect, Predict, Range, Report, Resume
@@ -25,6 +26,8 @@ VERBS: dict[str, type] = {
     "fit": Fit,
     "forecast": Forecast,
     "predict": Predict,
+    "transform": Transform,
+    "anomalies": Anomalies,
     "generate": Generate,
     "evaluate": Evaluate,
     "resume": Resume,

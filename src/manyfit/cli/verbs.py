@@ -16,6 +16,7 @@ import numpy as np
 
 from manyfit.cli import forecast as forecasts
 from manyfit.cli import show
+from manyfit.cli.codes import Anomalies, Transform, anomalies, transform
 from manyfit.cli.options import Compare, Curve, Demo, Evaluate, Fit, Inspect, Predict, Range, Report, Resume
 from manyfit.cli.output import check_ending, image_files, write_page, write_table
 from manyfit.cli.progress import Watcher
@@ -316,6 +317,8 @@ _VERBS: dict[type, Callable[[Any], int]] = {
     Fit: fit,
     forecasts.Forecast: forecasts.forecast,
     Predict: predict,
+    Transform: transform,
+    Anomalies: anomalies,
     Generate: generate,
     Evaluate: evaluate,
     Resume: resume,

@@ -27,6 +27,7 @@ from manyfit.engine.devices import use_compilation_cache
 from manyfit.engine.folder import plain
 from manyfit.errors import RunError
 from manyfit.experiment.checks import checks_of
+from manyfit.experiment.codes import write_codes
 from manyfit.experiment.examples import write_examples
 from manyfit.experiment.files import request_of, write_result
 from manyfit.experiment.latency import latencies
@@ -142,6 +143,7 @@ class Run:
             if folder is not None:
                 write_result(folder, result)
                 write_examples(folder, prepared.task, result)
+                write_codes(folder, prepared, result)
         except RunError as error:
             if folder is None:
                 raise

@@ -38,6 +38,7 @@ from manyfit.report.numbers import (
     short_name,
 )
 from manyfit.report.pareto import pareto
+from manyfit.report.pictures import pictures
 from manyfit.report.spread import spread
 from manyfit.report.svg import Chart, c, document
 
@@ -71,6 +72,7 @@ def context(run: RunFiles) -> dict[str, Any]:
         "predictions": predictions(run),
         "checks": checks(run),
         "examples": examples(run),
+        "pictures": pictures(run.path),
         "about": about_data(run),
         "how": how(run),
         "doubts": doubts(run, found),
