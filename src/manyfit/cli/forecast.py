@@ -218,6 +218,12 @@ def _stamp(value: Any) -> str:
     return str(value)
 
 
+def without_forecast(folder: Any, about: dict[str, Any]) -> bool:
+    """Whether a run is a forecast's, and was stopped before it said what comes next."""
+    asked = about.get("options") or {}
+    return asked.get("verb") == "forecast" and not (folder / "forecast.csv").is_file()
+
+
 def reads(encoder: Any) -> bool:
     """Whether a model reads series, so that it forecasts what comes after them."""
     from manyfit.tasks.forecasts import SeriesEncoder

@@ -56,6 +56,8 @@ def resume(options: Resume) -> int:
     """``manyfit resume``."""
     folder = RunFolder(options.run)
     about = folder.read_experiment()
+    if forecasts.without_forecast(folder, about):
+        return forecasts.resume(options.run, about["options"], options.json, options.quiet)
     if (folder / "summary.json").is_file() and not (summary := folder.read_json("summary.json"))[
         "interrupted"
     ]:
@@ -75,8 +77,6 @@ def resume(options: Resume) -> int:
         agents = Rl.of(asked, str(folder / "experiment.json"))
         agents.json, agents.quiet = options.json, options.quiet
         return _train_agents(agents, options.run, resume=True)
-    if asked.get("verb") == "forecast":
-        return forecasts.resume(options.run, asked, options.json, options.quiet)
     again = Fit.of(asked, str(folder / "experiment.json"))
     if again.data is not None and not again.data.exists():
         raise DataError(
