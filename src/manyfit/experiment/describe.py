@@ -19,7 +19,7 @@ def known() -> dict[str, type]:
     from manyfit.models import autoencoders, gan
     from manyfit.objectives import Identity, NextToken, Supervised, adversarial, autoencoding, reinforcement
 
-    parts = [
+    parts: list[type] = [
         TextPreprocess,
         *losses.LOSSES.values(),
         *optim.PARTS,

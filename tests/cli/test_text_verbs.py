@@ -1,0 +1,55 @@
+"""A column of texts from the command line: fit, predict, evaluate, and what is refused in one line."""
+
+import csv
+
+import pytest
+
+from manyfit.cli import main
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    path = tmp_path_factory.mktemp("texts")
+    good, bad = ["fine", "lovely", "great"], ["dull", "awful", "poor"]
+    rows = [
+        (f"the {noun} was {word}{end}", label)
+        for label, words in (("yes", good), ("no", bad))
+        for noun in ("film", "cast", "plot", "end")
+        for word in words
+        for end in ("", " .")
+    ]
+    with open(path / "reviews.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("review", "liked"), *rows])
+    return path
+
+
+def test_fit_predict_evaluate(place, capsys):
+    data, run = str(place / "reviews.csv"), str(place / "run")
+    plan = ["--folds", "2", "--seeds", "1", "--epochs", "30", "--patience", "0", "--out", run, "--quiet"]
+    assert main(["fit", data, "--text", "review", "--target", "liked", *plan]) == 0
+    new = place / "new.csv"
+    new.write_text("review\nthe plot was lovely\nawful cast\n")
+    capsys.readouterr()
+    assert main(["predict", run, str(new)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["prediction", "yes", "no"]
+    assert main(["evaluate", run, data]) == 0
+    assert "accuracy 1" in capsys.readouterr().out
+    assert (place / "run" / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--text", "revew", "--target", "liked"), "did you mean 'review'"),
+        (("--text", "review", "--target", "liked", "--model", "cnn"), "reads no texts"),
+        (("--text", "review", "--target", "liked", "--size", "8"), "not for labelled texts"),
+        (("--text", "review", "--target", "liked", "--tokenizer", "wrd"), "unknown tokenizer"),
+        (("--target", "liked", "--length", "8"), "is for labelled texts"),
+        (("--text", "review"), "--target"),
+    ],
+)
+def test_what_is_refused(place, capsys, more, message):
+    assert main(["fit", str(place / "reviews.csv"), *more, "--out", str(place / "none")]) == 1
+    said = capsys.readouterr().err.strip()
+    assert message in said and "\n" not in said and not (place / "none").exists()
