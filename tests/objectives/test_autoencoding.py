@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 from manyfit.errors import ConfigError
 from manyfit.models.autoencoders import DenseCoder
@@ -24,6 +25,29 @@ def bound(objective, values):
 @pytest.fixture(scope="module")
 def rows():
     return jnp.asarray(np.random.default_rng(0).normal(size=(5, 6)), jnp.float32)
+
+
+def test_bounds_lie_below_the_exact_likelihood_and_tighten_with_samples(rows):
+    """Probabilistic PCA (Tipping & Bishop, 1999): x ~ N(b, W W^T + v I), with any linear encoder's posterior."""
+    objective, net, observed = bound(ae.IWAE(coder=DenseCoder(()), latent=2), rows)
+    decoder = net.params["net"]["decoder"]["layers"][0]
+    w, b = np.asarray(decoder["kernel"]), np.asarray(decoder["bias"])
+    exact = stats.multivariate_normal(b, w.T @ w + np.eye(6)).logpdf(np.asarray(rows))
+
+    def average(count):
+        keys = jax.random.split(KEY, 400)
+        each = jax.jit(jax.vmap(lambda k: objective.importance_bound(net, rows, observed, k, count)))
+        return np.asarray(each(keys)).mean(axis=0)
+
+    vae = ae.VAE(coder=DenseCoder(()), latent=2, samples=400).bind({"values": rows})
+    elbo = -np.asarray(vae.judged(net, rows, observed, KEY).each)
+    one, five, fifty = average(1), average(5), average(50)
+    assert (elbo < exact).all()
+    np.testing.assert_allclose(one, elbo, atol=0.6)  # the same bound, by its own draws
+    assert (one.mean() < five.mean()) and (five.mean() < fifty.mean()) and fifty.mean() < exact.mean() + 0.02
+    model = {"weights": (net.params, ()), "prepared": {"inputs": ()}}
+    estimate = jax.jit(lambda k: objective.log_likelihood(model, {"values": rows}, k, 5000))(KEY)
+    np.testing.assert_allclose(estimate, exact, atol=0.3)
 
 
 def test_the_contractive_penalty_is_the_norm_of_the_jacobian(rows):
