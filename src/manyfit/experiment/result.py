@@ -106,8 +106,9 @@ class Result:
             (sign * t.score.mean, float(t.parameters), 0.0 if t.latency is None else t.latency)
             for t in self.trials
         ]
-        front = pareto_front(costs) if costs else []
-        return [trial for trial, kept in zip(self.trials, front) if kept]
+        if not costs:
+            return []
+        return [trial for trial, kept in zip(self.trials, pareto_front(costs)) if kept]
 
     @cached_property
     def searched(self) -> list[str]:

@@ -24,8 +24,8 @@ def pareto_front(costs: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     table = np.asarray(costs, np.float64)
     if table.ndim != 2 or not table.shape[1]:
         raise DataError(f"costs have shape {table.shape}: give (points, objectives)")
-    usable = np.isfinite(table).all(axis=1)
-    front = usable.copy()
+    usable: npt.NDArray[np.bool_] = np.asarray(np.isfinite(table).all(axis=1))
+    front = np.array(usable)
     for i in np.flatnonzero(usable):
         others = table[usable]
         beaten = (others <= table[i]).all(axis=1) & (others < table[i]).any(axis=1)
