@@ -72,3 +72,15 @@ def test_trials_without_a_score_or_without_a_value_do_no_harm():
         understand(some[:12], worth[:12], KINDS)
     with pytest.raises(DataError, match="no hyper-parameter differs"):
         understand([{"rate": 1.0}] * 20, [1.0] * 20, {"rate": "log"})
+
+
+def test_a_surface_shows_what_only_both_together_do():
+    """A saddle: high where both are low or both are high, with no effect of either alone."""
+    rng = np.random.default_rng(3)
+    some = [{"a": float(a), "b": float(b)} for a, b in rng.uniform(-1, 1, (200, 2))]
+    found = understand(some, [t["a"] * t["b"] for t in some], {"a": "linear", "b": "linear"}, resamples=4)
+    surface = found.surfaces["a", "b"]
+    first, second = (np.array(values) for values in surface.values)
+    assert surface.mean.shape == surface.sd.shape == (len(second), len(first))
+    truth = second[:, None] * first[None]
+    assert np.corrcoef(surface.mean.ravel(), truth.ravel())[0, 1] > 0.8

@@ -48,10 +48,7 @@ def varied_names(found: Findings) -> list[str]:
 def understood(run: RunFiles, found: Findings) -> Understanding | None:
     """What the trials tell of the hyper-parameters; None where they are too few to tell anything."""
     names = varied_names(found)[:MOST_CHARTS]
-    kinds: dict[str, Kind] = {}
-    for name in names:
-        about = range_of(run, name)
-        kinds[name] = "choice" if "options" in about else "log" if is_log(about) else "linear"
+    kinds = kinds_of(run, names)
     if not names or sum(math.isfinite(t.score.mean) for t in found.trials) < FEWEST:
         return None
     scores = [t.score.mean for t in found.trials]
@@ -59,6 +56,15 @@ def understood(run: RunFiles, found: Findings) -> Understanding | None:
         return understand([t.hyper for t in found.trials], scores, kinds, resamples=RESAMPLES)
     except DataError:  # what differs, differs between trials without a score
         return None
+
+
+def kinds_of(run: RunFiles, names: Sequence[str]) -> dict[str, Kind]:
+    """How each hyper-parameter's values are to be taken."""
+    kinds: dict[str, Kind] = {}
+    for name in names:
+        about = range_of(run, name)
+        kinds[name] = "choice" if "options" in about else "log" if is_log(about) else "linear"
+    return kinds
 
 
 def lesson(told: Understanding | None) -> str:

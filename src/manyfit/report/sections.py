@@ -23,6 +23,7 @@ from manyfit.report.examples import examples
 from manyfit.report.files import RunFiles, nested, real
 from manyfit.report.findings import Findings, Score, findings
 from manyfit.report.gradients import gradients
+from manyfit.report.interaction import early_lesson, interactions
 from manyfit.report.numbers import (
     PERCENT,
     capital,
@@ -66,6 +67,8 @@ def context(run: RunFiles) -> dict[str, Any]:
         "pareto": pareto(run, found),
         "effects": effects.effects(run, found, told),
         "effects_lesson": effects.lesson(told),
+        "interactions": interactions(run, told),
+        "early_lesson": early_lesson(run, found, effects.kinds_of(run, found.searched)),
         "effects_legend": effects.legend(found),
         "curves": learning_curves(run, found),
         "gradients": gradients(run, found),

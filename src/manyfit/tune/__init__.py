@@ -5,7 +5,15 @@ from manyfit.tune.pareto import pareto_front
 from manyfit.tune.pruning import PRUNERS, Halving, Hyperband, Pruner, Racing, named_pruner
 from manyfit.tune.sampling import draw, grid, sobol
 from manyfit.tune.suggestions import METHODS, Method, Told, suggest
-from manyfit.tune.understanding import FEWEST, Dependence, Importance, Kind, Understanding, understand
+from manyfit.tune.understanding import (
+    FEWEST,
+    Dependence,
+    Importance,
+    Kind,
+    Surface,
+    Understanding,
+    understand,
+)
 
 __all__ = [
     "FEWEST",
@@ -21,6 +29,7 @@ __all__ = [
     "Method",
     "Pruner",
     "Racing",
+    "Surface",
     "Told",
     "Understanding",
     "draw",

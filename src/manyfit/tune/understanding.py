@@ -48,6 +48,18 @@ class Dependence:
 
 
 @dataclass(frozen=True)
+class Surface:
+    """The expected score by the values of two hyper-parameters, averaged over all the others."""
+
+    values: tuple[Sequence[Any], Sequence[Any]]
+    """Of the first and of the second."""
+    mean: Floats
+    """``(values of the second, values of the first)``."""
+    sd: Floats
+    """Of the same shape: how far resamples of the trials disagree."""
+
+
+@dataclass(frozen=True)
 class Understanding:
     """What the trials tell of the search space."""
 
@@ -56,6 +68,8 @@ class Understanding:
     pairs: Sequence[tuple[str, str, float]]
     """Two hyper-parameters and the share that only both together explain; the largest first."""
     dependence: Mapping[str, Dependence]
+    surfaces: Mapping[tuple[str, str], Surface]
+    """Of every pair, the largest share first."""
     r2: float
     """Of predictions for trials left out: at 0 or below, nothing here means anything."""
 
@@ -120,6 +134,12 @@ def understand(
     places = list(itertools.combinations(range(len(names)), 2))
     together = np.stack([look.pairs for look in looks]).mean(axis=0) if places else np.zeros(0)
     pairs = [(names[a], names[b], float(together[i])) for i, (a, b) in enumerate(places)]
+    surfaces = {}
+    for i in np.argsort(-together, kind="stable"):
+        a, b = places[i]
+        both = np.stack([look.surfaces[i] for look in looks])
+        values = (columns[names[a]].values(_coarse(grids[a])), columns[names[b]].values(_coarse(grids[b])))
+        surfaces[names[a], names[b]] = Surface(values, both.mean(axis=0), both.std(axis=0))
     return Understanding(
         [
             Importance(
@@ -129,6 +149,7 @@ def understand(
         ],
         sorted(pairs, key=lambda pair: -pair[2]),
         dependence,
+        surfaces,
         float(np.mean([look.r2 for look in looks])),
     )
 
@@ -175,6 +196,11 @@ class _Column:
         return [float(v) for v in (np.exp(grid) if self.kind == "log" else grid)]
 
 
+def _coarse(grid: Floats) -> Floats:
+    """Every second point of a long grid: pairs have its square."""
+    return grid if len(grid) < POINTS else grid[::2]
+
+
 @dataclass(frozen=True)
 class _Look:
     """What one forest says."""
@@ -182,6 +208,7 @@ class _Look:
     curves: list[Floats]
     shares: Floats
     pairs: Floats
+    surfaces: list[Floats]
     permuted: Floats
     r2: float
 
@@ -208,20 +235,21 @@ class _Look:
 
         curves = [mean_at({j: grid}) for j, grid in enumerate(grids)]
         shares = np.array([curve.var() / whole if whole > 0 else 0.0 for curve in curves])
-        pairs = []
+        pairs, surfaces = [], []
         for a, b in itertools.combinations(range(count), 2):
-            coarse = [g if len(g) < POINTS else g[::2] for g in (grids[a], grids[b])]
+            coarse = [_coarse(g) for g in (grids[a], grids[b])]
             first, second = (g.ravel() for g in np.meshgrid(*coarse))
             both = mean_at({a: first, b: second}).reshape(len(coarse[1]), len(coarse[0]))
+            surfaces.append(both)
             alone = both.mean(axis=0)[None] + both.mean(axis=1)[:, None] - both.mean()
             pairs.append(float((both - alone).var() / whole) if whole > 0 else 0.0)
         spread = float(y.var()) if len(y) > 1 else 0.0
         if spread == 0.0:
-            return cls(curves, shares, np.array(pairs), np.zeros(count), 0.0)
+            return cls(curves, shares, np.array(pairs), surfaces, np.zeros(count), 0.0)
         r2 = 1.0 - float(np.mean((forest.predict(x) - y) ** 2)) / spread
         permuted = []
         for j in range(count):
             shuffled = x.copy()
             shuffled[:, j] = rng.permutation(x[:, j])
             permuted.append(r2 - (1.0 - float(np.mean((forest.predict(shuffled) - y) ** 2)) / spread))
-        return cls(curves, shares, np.array(pairs), np.array(permuted), r2)
+        return cls(curves, shares, np.array(pairs), surfaces, np.array(permuted), r2)
