@@ -33,8 +33,9 @@ class Transform:
 class Anomalies:
     """How strange rows are to the autoencoder of a run.
 
-    The score grows with strangeness. The p-value is the share of held-out training rows that are at least as
-    strange: of ordinary rows about 5 % have one below 0.05.
+    The score grows with strangeness. The p-value is the share of held-out
+    training rows that are at least as strange: of ordinary rows about 5 %
+    have one below 0.05.
 
     Examples:
       manyfit anomalies runs/digits new.csv -o scores.csv

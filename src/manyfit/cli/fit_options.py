@@ -41,7 +41,7 @@ class Options:
 
 @dataclass
 class Fit(Options):
-    """Train a tuned, cross-validated model on a table or a set of images.
+    """Train a tuned, cross-validated model on a table, images or texts.
 
     Every trial x seed x fold is one network; all of them train together in
     one compiled program. The score comes with its 95 % interval, and the

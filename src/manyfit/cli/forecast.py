@@ -25,8 +25,8 @@ class Forecast:
     forecasts the steps after the last row.
 
     Examples:
-      manyfit forecast passengers.csv --time Month --target Passengers --horizon 12
-      manyfit forecast energy.csv --time date --target OT --horizon 96 --model dlinear
+      manyfit forecast sales.csv --time Month --target Sales --horizon 12
+      manyfit forecast energy.csv --time date --target OT --model dlinear
       manyfit predict runs/energy newer.csv --coverage 0.9
     """
 

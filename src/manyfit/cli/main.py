@@ -25,11 +25,13 @@ from manyfit.errors import ConfigError, ManyfitError, nearest
 VERBS: dict[str, type] = {
     "fit": Fit,
     "forecast": Forecast,
+    "rl": Rl,
     "predict": Predict,
+    "evaluate": Evaluate,
     "transform": Transform,
     "anomalies": Anomalies,
+    "sample": Sample,
     "generate": Generate,
-    "evaluate": Evaluate,
     "resume": Resume,
     "report": Report,
     "compare": Compare,
@@ -37,8 +39,6 @@ VERBS: dict[str, type] = {
     "range": Range,
     "curve": Curve,
     "demo": Demo,
-    "rl": Rl,
-    "sample": Sample,
 }
 
 ABOUT = """\

@@ -14,7 +14,7 @@ from manyfit.cli.fit_options import Options
 
 @dataclass
 class Rl(Options):
-    """Train agents in an environment: many seeds and settings, all at once.
+    """Train agents in an environment: many seeds and settings at once.
 
     Environments of Gymnasium by name. Each seed is an agent with environments
     of its own; the score is the return of whole episodes that none of them
@@ -22,7 +22,7 @@ class Rl(Options):
 
     Examples:
       manyfit rl CartPole-v1 --algorithm ppo --seeds 16
-      manyfit rl Acrobot-v1 --set learning_rate=1e-4:1e-2 gamma=0.95:0.999 --trials 16
+      manyfit rl Acrobot-v1 --set learning_rate=1e-4:1e-2 --trials 16
 
     Ctrl-C stops cleanly; manyfit resume goes on from there.
     """

@@ -255,6 +255,7 @@ def inspect(options: Inspect) -> int:
 def _as_fit(options: Range | Curve) -> Fit:
     """What a verb that trains was asked, as far as ``manyfit fit`` knows it too."""
     known = {field.name for field in dataclasses.fields(Fit)}
+    known.discard("steps")  # of a range: for each rate
     names = [field.name for field in dataclasses.fields(options) if field.name in known]
     return Fit(**{name: getattr(options, name) for name in names})
 
