@@ -48,4 +48,6 @@ ROWS = [
     Row(models.TextCNN(4, (2, 3), 3, dropout=0.2), 0, {"dropout": 0.5}, words=9),
     Row(models.TextRNN("gru", 4, 3, layers=2, dropout=0.2), 0, {"dropout": 0.5}, words=9),
     Row(models.TextTransformer(8, 1, 2, 2, dropout=0.2), 0, {"dropout": 0.5}, words=9),
+    Row(models.Decoder(8, 1, 2, dropout=0.2), 0, {"dropout": 0.5}, words=9, between=(7,)),
+    Row(models.Recurrent("gru", 5, 2, 4, dropout=0.2), 0, {"dropout": 0.5}, words=9, between=(7,)),
 ]

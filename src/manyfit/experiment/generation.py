@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -71,6 +72,83 @@ class _Row:
     """Characters of the text that are kept, once a stop string was found."""
 
 
+class Programs:
+    """Generation with an objective's network as pure functions of the members' weights, compiled once a process."""
+
+    def __init__(self, objective: NextToken) -> None:
+        self.objective = objective
+        self.read = jax.jit(self.prefill, static_argnames=("size",))
+        self.chunk = jax.jit(self.write)
+        self.step = jax.jit(self.beam_step)
+
+    def prefill(
+        self, models: Any, tokens: Array, lengths: Array, seen: Array, written: Array, size: int
+    ) -> _State:
+        functional = self.objective.functional()
+
+        def one(model: Any) -> tuple[Array, Any]:
+            def read(module: Any) -> tuple[Array, Any]:
+                return module.read(tokens, module.start(tokens.shape[0], size), lengths)
+
+            logits, memory = functional.use(model, read)
+            return jnp.take_along_axis(logits, (lengths - 1)[:, None, None], axis=1)[:, 0], memory
+
+        logits, memory = jax.vmap(one)(models)
+        return _State(memory, *together(logits), seen, written)
+
+    def advance(self, models: Any, state: _State, tokens: Array) -> _State:
+        """The state after one more token a row."""
+        functional = self.objective.functional()
+
+        def one(model: Any, memory: Any) -> tuple[Array, Any]:
+            logits, memory = functional.use(model, lambda module: module.read(tokens[:, None], memory))
+            return logits[:, 0], memory
+
+        logits, memory = jax.vmap(one)(models, state.memory)
+        seen = state.seen | (jnp.arange(state.seen.shape[1]) == tokens[:, None])
+        return _State(memory, *together(logits), seen, state.written + 1)
+
+    def write(
+        self, models: Any, state: _State, sampling: Sampling, keys: Array, count: Array
+    ) -> tuple[_State, Array, Array, Array]:
+        rows = keys.shape[0]
+        blank = jnp.zeros((rows, CHUNK))
+
+        def body(i: Array, carry: Any) -> Any:
+            state, tokens, chances, apart = carry
+            token = drawn(state.next, sampling, state.seen, jax.vmap(jax.random.fold_in)(keys, state.written))
+            chance = jnp.take_along_axis(state.next, token[:, None], axis=1)
+            tokens = lax.dynamic_update_slice_in_dim(tokens, token[:, None], i, axis=1)
+            chances = lax.dynamic_update_slice_in_dim(chances, chance, i, axis=1)
+            apart = lax.dynamic_update_slice_in_dim(apart, state.apart[:, None], i, axis=1)
+            return self.advance(models, state, token), tokens, chances, apart
+
+        return lax.fori_loop(0, count, body, (state, blank.astype(jnp.int32), blank, blank))
+
+    def beam_step(
+        self, models: Any, state: _State, scores: Array, last: Array
+    ) -> tuple[_State, Array, Array, Array, Array]:
+        beams, size = state.next.shape
+        best, place = lax.top_k((scores[:, None] + state.next).reshape(-1), beams)
+        parents, tokens = (place // size).astype(jnp.int32), (place % size).astype(jnp.int32)
+        functional, apart = self.objective.functional(), state.apart
+
+        def moved(state: _State) -> _State:
+            def one(model: Any, memory: Any) -> Any:
+                return functional.use(model, lambda module: module.picked(memory, parents))
+
+            memory = jax.vmap(one)(models, state.memory)
+            return self.advance(models, state._replace(memory=memory, seen=state.seen[parents]), tokens)
+
+        state = lax.cond(last, lambda state: state, moved, state)
+        return state, best, tokens, parents, apart
+
+
+@functools.lru_cache(maxsize=8)
+def _programs_of(objective: NextToken) -> Programs:
+    return Programs(objective)
+
+
 class Writer:
     """Compiled generation of one ensemble; made once, used for any prompts and settings.
 
@@ -84,9 +162,7 @@ class Writer:
         self.objective, self.tokenizer = objective, tokenizer
         self.models = jax.tree.map(jnp.asarray, models)
         self.limited = not hasattr(objective.model, "cell")
-        self._prefill = jax.jit(self._prefill_all, static_argnames=("size",))
-        self._chunk = jax.jit(self._write)
-        self._step = jax.jit(self._beam_step)
+        self.programs = _programs_of(objective)
 
     def stream(
         self,
@@ -112,7 +188,9 @@ class Writer:
                     self._cut(row)
                 state = self._read(rows, [done] * len(rows))
                 continue
-            state, tokens, chances, apart = self._chunk(self.models, state, traced, keys, jnp.int32(count))
+            state, tokens, chances, apart = self.programs.chunk(
+                self.models, state, traced, keys, jnp.int32(count)
+            )
             for i, row in enumerate(rows):
                 if row.end is None:
                     row.ids += np.asarray(tokens)[i, :count].tolist()
@@ -141,10 +219,11 @@ class Writer:
         for step in range(length):
             before = np.asarray(scores)
             last = step == length - 1
-            state, scores, tokens, parents, here = self._step(self.models, state, scores, last)
+            state, scores, tokens, parents, here = self.programs.step(self.models, state, scores, last)
             tokens, parents = np.asarray(tokens), np.asarray(parents)
             ids = np.concatenate([ids[parents], tokens[:, None]], axis=1)
-            gained = np.asarray(scores) - before[parents]
+            with np.errstate(invalid="ignore"):  # of beams that are not there yet
+                gained = np.asarray(scores) - before[parents]
             chances = np.concatenate([chances[parents], gained[:, None]], axis=1)
             apart = np.concatenate([apart[parents], np.asarray(here)[parents][:, None]], axis=1)
         real = np.isfinite(np.asarray(scores))
@@ -163,70 +242,6 @@ class Writer:
             for i in range(beams)
             if real[i]
         ]
-
-    # The compiled parts
-
-    def _prefill_all(
-        self, models: Any, tokens: Array, lengths: Array, seen: Array, written: Array, size: int
-    ) -> _State:
-        functional = self.objective.functional()
-
-        def one(model: Any) -> tuple[Array, Any]:
-            def read(module: Any) -> tuple[Array, Any]:
-                return module.read(tokens, module.start(tokens.shape[0], size), lengths)
-
-            logits, memory = functional.use(model, read)
-            return jnp.take_along_axis(logits, (lengths - 1)[:, None, None], axis=1)[:, 0], memory
-
-        logits, memory = jax.vmap(one)(models)
-        return _State(memory, *together(logits), seen, written)
-
-    def _advance(self, models: Any, state: _State, tokens: Array) -> _State:
-        """The state after one more token a row."""
-        functional = self.objective.functional()
-
-        def one(model: Any, memory: Any) -> tuple[Array, Any]:
-            logits, memory = functional.use(model, lambda module: module.read(tokens[:, None], memory))
-            return logits[:, 0], memory
-
-        logits, memory = jax.vmap(one)(models, state.memory)
-        seen = state.seen | (jnp.arange(state.seen.shape[1]) == tokens[:, None])
-        return _State(memory, *together(logits), seen, state.written + 1)
-
-    def _write(
-        self, models: Any, state: _State, sampling: Sampling, keys: Array, count: Array
-    ) -> tuple[_State, Array, Array, Array]:
-        rows = keys.shape[0]
-        blank = jnp.zeros((rows, CHUNK))
-
-        def body(i: Array, carry: Any) -> Any:
-            state, tokens, chances, apart = carry
-            token = drawn(state.next, sampling, state.seen, jax.vmap(jax.random.fold_in)(keys, state.written))
-            chance = jnp.take_along_axis(state.next, token[:, None], axis=1)
-            tokens = lax.dynamic_update_slice_in_dim(tokens, token[:, None], i, axis=1)
-            chances = lax.dynamic_update_slice_in_dim(chances, chance, i, axis=1)
-            apart = lax.dynamic_update_slice_in_dim(apart, state.apart[:, None], i, axis=1)
-            return self._advance(models, state, token), tokens, chances, apart
-
-        return lax.fori_loop(0, count, body, (state, blank.astype(jnp.int32), blank, blank))
-
-    def _beam_step(
-        self, models: Any, state: _State, scores: Array, last: Array
-    ) -> tuple[_State, Array, Array, Array, Array]:
-        beams, size = state.next.shape
-        best, place = lax.top_k((scores[:, None] + state.next).reshape(-1), beams)
-        parents, tokens = (place // size).astype(jnp.int32), (place % size).astype(jnp.int32)
-        functional, apart = self.objective.functional(), state.apart
-
-        def moved(state: _State) -> _State:
-            def one(model: Any, memory: Any) -> Any:
-                return functional.use(model, lambda module: module.picked(memory, parents))
-
-            memory = jax.vmap(one)(models, state.memory)
-            return self._advance(models, state._replace(memory=memory, seen=state.seen[parents]), tokens)
-
-        state = lax.cond(last, lambda state: state, moved, state)
-        return state, best, tokens, parents, apart
 
     # The host's part
 
@@ -273,7 +288,7 @@ class Writer:
         for i, (row, window) in enumerate(zip(rows, windows, strict=True)):
             tokens[i, : len(window)] = window
             seen[i, row.ids] = True
-        return self._prefill(
+        return self.programs.read(
             self.models, tokens, lengths, seen, np.array(written, np.int32), size=self.objective.context
         )
 

@@ -33,6 +33,8 @@ class RunFiles:
     """Scores on a further test set (``test.json``), where one was given."""
     examples: Arrays | None = None
     """A few images with what the network looked at (``examples.safetensors``)."""
+    samples: Mapping[str, Any] | None = None
+    """What a language model writes (``samples.json``)."""
     notes: Sequence[str] = ()
     """What is missing or could not be used, in sentences."""
 
@@ -125,6 +127,7 @@ def read_run(folder: str | os.PathLike[str]) -> RunFiles:
         predictions=predictions,
         test=_json(path / "test.json"),
         examples=_examples(path / "examples.safetensors"),
+        samples=_json(path / "samples.json"),
         notes=notes,
     )
 

@@ -42,6 +42,7 @@ from manyfit.report.pareto import pareto
 from manyfit.report.pictures import pictures
 from manyfit.report.spread import spread
 from manyfit.report.svg import Chart, c, document
+from manyfit.report.writing import writing
 
 MOST_DEAD = 10
 MOST_DETAIL = 20_000
@@ -75,6 +76,7 @@ def context(run: RunFiles) -> dict[str, Any]:
         "predictions": predictions(run),
         "checks": checks(run),
         "examples": examples(run),
+        "writing": writing(run),
         "pictures": pictures(run.path),
         "about": about_data(run),
         "how": how(run),

@@ -130,8 +130,8 @@ def corpus(
 
     Raises ``DataError`` for a text that is too short for that, ``ConfigError`` for settings out of range.
     """
-    if context < 1:
-        raise ConfigError(f"context={context}: give at least 1 token")
+    if context < 2:
+        raise ConfigError(f"context={context}: give at least 2 tokens")
     if not 0 < test < 1 or not 0 <= validation < 1:
         raise ConfigError(f"test={test}, validation={validation}: give shares of the text in (0, 1)")
     if folds < 1:
@@ -151,8 +151,9 @@ def corpus(
         ends = np.linspace(0, len(tokens), folds + 1).astype(int).tolist()
         blocks = list(itertools.pairwise(ends))
     parts: list[tuple[Part, Part]] = []
-    for first, end in blocks:
-        middle = end - round(validation * (end - first))
+    for i, (first, end) in enumerate(blocks):
+        whole = folds == 1 and i == 1  # nothing of it trains
+        middle = end if whole else end - round(validation * (end - first))
         parts.append(((first, middle), (middle, end)))
     least = min(middle - first for (first, middle), _ in parts[: len(parts) - (folds == 1)])
     if least < context + 1 or min(end - first for first, end in blocks) < 2:
