@@ -20,7 +20,7 @@ experiment = mf.Experiment(
     text,
     folds=list(text.splits),
     seeds=3,
-    epochs=5,
+    epochs=12,
     batch_size=16,
     patience=None,
 )
@@ -28,7 +28,7 @@ result = experiment.run()
 print(result)
 print({name: round(score.mean, 3) for name, score in result.scores.items()})
 
-written = result.best.generate("12 green", length=80, temperature=0.5)[0]
+written = result.best.generate("12 green", length=80, temperature=0.3)[0]
 print(written.prompt + written.text)
 place = int(written.disagreement.argmax())
 print(f"the networks disagreed most, {written.disagreement[place]:.3f} nats, at letter {place}")
