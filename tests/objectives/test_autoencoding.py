@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from manyfit import Experiment
 from manyfit.errors import ConfigError
 from manyfit.models.autoencoders import DenseCoder
 from manyfit.objectives import autoencoding as ae
+from manyfit.optim import Adam
+from manyfit.tasks.task import from_arrays
 
 KEY = jax.random.key(0)
 
@@ -25,6 +28,27 @@ def bound(objective, values):
 @pytest.fixture(scope="module")
 def rows():
     return jnp.asarray(np.random.default_rng(0).normal(size=(5, 6)), jnp.float32)
+
+
+def test_a_linear_autoencoder_spans_the_principal_subspace():
+    rng = np.random.default_rng(0)
+    scales = np.array([4.0, 3.0, 1.0, 0.5, 0.3])
+    x = (rng.normal(size=(280, 5)) * scales) @ np.linalg.qr(rng.normal(size=(5, 5)))[0]
+    x = (x - x.mean(axis=0)).astype(np.float32)
+    found = Experiment(
+        ae.Autoencoder(coder=DenseCoder(()), latent=2, optimizer=Adam(learning_rate=0.01)),
+        from_arrays({"values": x}),
+        folds=[(np.arange(256), np.arange(256, 280))],
+        validation=0.0,
+        patience=None,
+        epochs=200,
+        batch_size=64,
+    ).run()
+    model = jax.tree.map(lambda leaf: leaf[0], found.best.models)
+    decoder = np.asarray(model["weights"].params["net"]["decoder"]["layers"][0]["kernel"]).T  # (5, 2)
+    principal = np.linalg.svd(x[:256], full_matrices=False)[2][:2].T
+    cosines = np.linalg.svd(np.linalg.qr(decoder)[0].T @ principal, compute_uv=False)
+    assert np.degrees(np.arccos(np.clip(cosines.min(), -1, 1))) < 3
 
 
 def test_bounds_lie_below_the_exact_likelihood_and_tighten_with_samples(rows):
