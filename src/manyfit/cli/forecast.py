@@ -129,7 +129,7 @@ def forecast(options: Forecast, resume: Path | None = None) -> int:
         raise DataError(f"{options.data}: there is no such file; check the path")
     if not 0 < options.coverage < 1:
         raise ConfigError(f"coverage={options.coverage}: give a share between 0 and 1, such as 0.9")
-    out = resume or options.out or Path("runs") / verbs._stem(options.data)
+    out = resume or options.out or Path("runs") / verbs.stem(options.data)
     if resume is None and RunFolder(out).exists():
         raise RunError(
             f"{out} holds a run already: go on with it (manyfit resume {out}), or name another folder with --out"
@@ -155,9 +155,9 @@ def forecast(options: Forecast, resume: Path | None = None) -> int:
         header=options.header,
     )
     experiment = forecast_experiment(task, options.asked())
-    say = (lambda text: None) if options.quiet or options.json else verbs._to_stderr
+    say = (lambda text: None) if options.quiet or options.json else verbs.to_stderr
     verbs.show.data(task, say)
-    with verbs.Watcher(options.quiet or options.json) as watcher, verbs._interrupts(say) as stop:
+    with verbs.Watcher(options.quiet or options.json) as watcher, verbs.interrupts(say) as stop:
         result = forecast_run(
             experiment,
             task,
@@ -170,7 +170,7 @@ def forecast(options: Forecast, resume: Path | None = None) -> int:
     if not result.interrupted and result.predictor is not None:
         columns = next_steps(result.predictor, found, out, options.coverage)
         verbs.write_table(columns, out / "forecast.csv")
-    code = verbs._finish(result, out, options.json, say, None)
+    code = verbs.finish(result, out, options.json, say, None)
     if not result.interrupted and not options.json:
         print(f"Forecast: {out / 'forecast.csv'}")
     return code

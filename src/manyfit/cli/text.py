@@ -116,7 +116,7 @@ def generate(options: Generate) -> int:
         for one in found:
             most = np.argsort(-one.disagreement, kind="stable")[:5]
             tokens = ", ".join(
-                f"{predictor.encoder.tokenizer.token(int(one.tokens[i]))!r} at {i} ({one.disagreement[i]:.3f})"  # type: ignore[union-attr]
+                f"{writer.tokenizer.token(int(one.tokens[i]))!r} at {i} ({one.disagreement[i]:.3f})"
                 for i in most
             )
             print(

@@ -44,7 +44,7 @@ def fit(options: Fit) -> int:
         raise ConfigError(
             "say what to train on: manyfit fit TABLE --target COLUMN, or 'data:' in the config file"
         )
-    out = options.out or Path("runs") / _stem(options.data)
+    out = options.out or Path("runs") / stem(options.data)
     if RunFolder(out).exists():
         raise RunError(
             f"{out} holds a run already: go on with it (manyfit resume {out}), or name another folder with --out"
@@ -61,9 +61,7 @@ def resume(options: Resume) -> int:
     if (folder / "summary.json").is_file() and not (summary := folder.read_json("summary.json"))[
         "interrupted"
     ]:
-        _to_stderr(
-            f"{options.run} is finished: nothing is left to do (manyfit report {options.run} shows it)"
-        )
+        to_stderr(f"{options.run} is finished: nothing is left to do (manyfit report {options.run} shows it)")
         if options.json:
             print(json.dumps(summary, indent=1))
         return 0
@@ -88,7 +86,7 @@ def resume(options: Resume) -> int:
 
 
 def _train(options: Fit, out: Path, *, resume: bool) -> int:
-    say = (lambda text: None) if options.quiet or options.json else _to_stderr
+    say = (lambda text: None) if options.quiet or options.json else to_stderr
     # wrong names are refused before the data are read
     optimizer_for(options.asked(), search=True)
     loss_for(options.asked())
@@ -102,14 +100,14 @@ def _train(options: Fit, out: Path, *, resume: bool) -> int:
         task.encoder.encode_target(options.test)
         task.encoder.encode(options.test)
     show.data(task, say)
-    with Watcher(options.quiet or options.json) as watcher, _interrupts(say) as stop:
+    with Watcher(options.quiet or options.json) as watcher, interrupts(say) as stop:
         result = experiment.run(
             out, resume=resume, progress=watcher, stop=stop, save_every=options.checkpoint_seconds
         )
-    return _finish(result, out, options.json, say, options.test)
+    return finish(result, out, options.json, say, options.test)
 
 
-def _finish(result: Result, out: Path, as_json: bool, say: Callable[[str], None], test: Path | None) -> int:
+def finish(result: Result, out: Path, as_json: bool, say: Callable[[str], None], test: Path | None) -> int:
     from manyfit import report
 
     scores = None
@@ -145,17 +143,17 @@ def rl(options: Rl) -> int:
 def _train_agents(options: Rl, out: Path, *, resume: bool) -> int:
     from manyfit.tasks.reinforcement import environment_steps, experiment_for
 
-    say = (lambda text: None) if options.quiet or options.json else _to_stderr
+    say = (lambda text: None) if options.quiet or options.json else to_stderr
     experiment = experiment_for(options.asked())
     about = experiment.data.about
     say(f"{about['source']}: {about['summary']}")
     steps = environment_steps(experiment)
     say(f"  {options.algorithm}: {steps:,} environment steps an agent, evaluated {experiment.epochs} times")
-    with Watcher(options.quiet or options.json) as watcher, _interrupts(say) as stop:
+    with Watcher(options.quiet or options.json) as watcher, interrupts(say) as stop:
         result = experiment.run(
             out, resume=resume, progress=watcher, stop=stop, save_every=options.checkpoint_seconds
         )
-    code = _finish(result, out, options.json, say, None)
+    code = finish(result, out, options.json, say, None)
     if not options.json and result.chosen is not None:
         show.returns(result, steps)
     return code
@@ -188,7 +186,7 @@ def predict(options: Predict) -> int:
         columns |= {"low": ends[:, 0], "high": ends[:, 1]}
     write_table(columns, options.out)
     if options.out is not None:
-        _to_stderr(f"{len(found.output)} rows predicted by {predictor.members} networks: {options.out}")
+        to_stderr(f"{len(found.output)} rows predicted by {predictor.members} networks: {options.out}")
     return 0
 
 
@@ -306,7 +304,7 @@ def demo(options: Demo) -> int:
             shutil.rmtree(options.out)
     options.out.mkdir(parents=True, exist_ok=True)
     table = write_digits(options.out / "digits.csv")
-    _to_stderr(
+    to_stderr(
         "1797 handwritten digits, 8x8 pixels each (Alpaydin & Kaynak 1998): 8 trials x 3 seeds x 5 folds "
         "= 120 networks, trained as one\n"
         f"$ manyfit fit {table} --target digit --trials 8 --seeds 3 --out {options.out}"
@@ -335,7 +333,7 @@ _VERBS: dict[type, Callable[[Any], int]] = {
 
 
 @contextlib.contextmanager
-def _interrupts(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
+def interrupts(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
     """The first Ctrl-C asks the run to stop at the next look of the host, the second ends the process."""
     asked = False
 
@@ -353,12 +351,12 @@ def _interrupts(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _stem(path: Path) -> str:
+def stem(path: Path) -> str:
     name = path.resolve().name
     for ending in (".gz", ".csv", ".tsv", ".txt", ".parquet", ".npz"):
         name = name.removesuffix(ending)
     return name or "run"
 
 
-def _to_stderr(text: str) -> None:
+def to_stderr(text: str) -> None:
     print(text, file=sys.stderr)

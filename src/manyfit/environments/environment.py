@@ -72,16 +72,19 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class Environment(ABC):
-    """A Markov decision process on the device, written for one.
-
-    ``horizon`` is the time limit in steps; ``features`` the length of an observation.
-    """
+    """A Markov decision process on the device, written for one."""
 
     name: ClassVar[str] = ""
-    horizon: ClassVar[int]
-    features: ClassVar[int]
-    on_host: ClassVar[bool] = False
-    """Whether steps are taken by Python on the host."""
+
+    @property
+    @abstractmethod
+    def horizon(self) -> int:
+        """The time limit in steps."""
+
+    @property
+    @abstractmethod
+    def features(self) -> int:
+        """The length of an observation."""
 
     @property
     @abstractmethod

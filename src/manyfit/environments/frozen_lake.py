@@ -35,12 +35,12 @@ class FrozenLake(Environment):
             raise ConfigError("ice: give rows of one length, of the letters S (once), F, H and G")
 
     @property
-    def horizon(self) -> int:  # type: ignore[override]
+    def horizon(self) -> int:
         """100 steps, on larger lakes 200."""
         return 100 if len(self.ice) <= 4 else 200
 
     @property
-    def features(self) -> int:  # type: ignore[override]
+    def features(self) -> int:
         """The number of fields."""
         return len(self.ice) * len(self.ice[0])
 

@@ -26,11 +26,13 @@ def forecast_experiment(task: Task, asked: Mapping[str, Any]) -> Experiment:
     model = named_forecaster(asked.get("model") or "nlinear")
     if isinstance(model, SparseForecaster):
         model = dataclasses.replace(model, period=max(1, min(season, about["lookback"])))
-    optimizer: Any = dataclasses.replace(
-        optimizer_for(asked, search=False),  # type: ignore[call-arg]
+    optimizer: Any = optimizer_for(asked, search=False)
+    optimizer = dataclasses.replace(
+        optimizer,
         learning_rate=number_or_range("learning_rate", asked.get("learning_rate"), 1e-3),
     )
-    targets = len(task.encoder.targets) if task.encoder is not None else 1  # type: ignore[attr-defined]
+    encoder: Any = task.encoder
+    targets = len(encoder.targets)
     objective = Forecasting(
         model,
         about["lookback"],

@@ -51,8 +51,7 @@ def environment_task(where: Environment, *, choosing: int = CHOOSING, scoring: i
             "source": name,
             "kind": "environment",
             "rows": len(rows),
-            "summary": f"{where.features} features, {kind}, at most {where.horizon} steps; "
-            + ("stepped by Python on the host" if where.on_host else "on the device"),
+            "summary": f"{where.features} features, {kind}, at most {where.horizon} steps; on the device",
             "columns": [],
             "warnings": [],
         },

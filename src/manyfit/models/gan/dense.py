@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import jax
@@ -89,7 +89,7 @@ def _layer(inputs: int, outputs: int, rngs: nnx.Rngs) -> Linear:
     return Linear(inputs, outputs, kernel_init=nnx.initializers.he_normal(), rngs=rngs)
 
 
-def _through(layers: nnx.List, x: jax.Array, act: object) -> jax.Array:
+def _through(layers: nnx.List, x: jax.Array, act: Callable[[jax.Array], jax.Array]) -> jax.Array:
     for place, layer in enumerate(layers):
-        x = layer(act(x) if place else x)  # type: ignore[operator]
+        x = layer(act(x) if place else x)
     return x

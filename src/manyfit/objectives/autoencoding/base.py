@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -48,7 +49,7 @@ class Lost(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Autoencoding(BaseObjective):
+class Autoencoding(BaseObjective, ABC):
     """Learn to reproduce rows through a code of ``latent`` numbers.
 
     Rows are ``{"inputs": arrays by name}``; the preprocessing makes ``values`` ``(B, ...)`` of them, and
@@ -196,11 +197,11 @@ class Autoencoding(BaseObjective):
 
         return grids(self, model, data, key)
 
-    # What a kind of autoencoder may say otherwise
+    # What a kind of autoencoder has to say, and what it may say otherwise
 
+    @abstractmethod
     def lost(self, net: Net, values: Array, observed: Array, key: Key) -> Lost:
         """What training minimises."""
-        raise NotImplementedError
 
     def judged(self, net: Net, values: Array, observed: Array, key: Key) -> Lost:
         """What compares epochs and trials, free of the numbers that a trial may set: by default the reconstruction."""

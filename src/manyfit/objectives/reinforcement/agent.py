@@ -7,6 +7,7 @@ that the best look is chosen by other episodes than those that score it, as ever
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -15,8 +16,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from manyfit.engine.objective import BaseObjective, Batch, Hyper, Metric
-from manyfit.environments import Box, Discrete, Environment
-from manyfit.errors import ConfigError
+from manyfit.environments import Environment
 from manyfit.objectives.reinforcement.normalisation import Moments
 from manyfit.objectives.reinforcement.policies import played
 
@@ -28,19 +28,19 @@ _EPISODES = 0x657069
 
 
 @dataclass(frozen=True)
-class Agent(BaseObjective):
+class Agent(BaseObjective, ABC):
     """The base of every agent; ``environment`` is what it learns in."""
 
     environment: Environment
 
     @property
+    @abstractmethod
     def steps_per_update(self) -> int:
         """Environment steps of one update."""
-        raise NotImplementedError
 
+    @abstractmethod
     def chosen(self, model: PyTree, observations: Array) -> Array:
         """The deterministic policy: actions as the environment takes them, for observations ``(batch, features)``."""
-        raise NotImplementedError
 
     def evaluate(self, model: PyTree, batch: Batch) -> dict[str, Metric]:
         """Return and length of whole episodes of the deterministic policy; ``loss`` is the return's negative."""
@@ -89,9 +89,9 @@ class Agent(BaseObjective):
         weights = jax.eval_shape(lambda: self.fresh(jax.random.key(0)))
         return sum(leaf.size for leaf in jax.tree.leaves(weights.params))
 
+    @abstractmethod
     def fresh(self, key: Array) -> Any:
         """Weights to begin with."""
-        raise NotImplementedError
 
     # Parts
 
@@ -100,15 +100,6 @@ class Agent(BaseObjective):
 
     def _played(self, action: Array) -> Any:
         return played(action, self.environment.actions)
-
-    def _needs(self, kind: type, name: str) -> None:
-        if not isinstance(self.environment.actions, kind):
-            has = "discrete" if isinstance(self.environment.actions, Discrete) else "continuous"
-            other = "PPO or DQN" if has == "discrete" else "PPO, SAC or TD3"
-            wants = "continuous" if kind is Box else "discrete"
-            raise ConfigError(
-                f"{name} is for {wants} actions, and those of {self.environment.name} are {has}: use {other}"
-            )
 
 
 def own(hyper: Hyper) -> dict[str, Array]:
