@@ -14,9 +14,9 @@ from manyfit.engine.objective import Array, BaseObjective, Batch, Fold, Hyper, K
 from manyfit.losses.forecasts import FORECAST_PARTS, ForecastHead, PointForecast
 from manyfit.models.architecture import Architecture, Inputs
 from manyfit.models.forecasters import FORECASTER_PARTS
+from manyfit.objectives.learning import begun, final, learned, settled
 from manyfit.objectives.module import Functional, Weights
-from manyfit.optim import AdamW, Optimizer, evaluated, start, step
-from manyfit.space import resolve
+from manyfit.optim import AdamW, Optimizer
 
 
 @dataclass(frozen=True)
@@ -98,14 +98,12 @@ class Forecasting(BaseObjective):
 
     def init(self, key: Key, hyper: Hyper, prepared: PyTree) -> PyTree:
         """Fresh weights, the optimizer's moments, and what was prepared."""
-        here = resolve(self, _own(hyper))
-        weights = here._functional().init(key)
-        optimizer = start(here.optimizer, weights.params, weights.rest)
-        return {"weights": weights, "optimizer": optimizer, "prepared": prepared}
+        here = settled(self, hyper)
+        return {**begun(here.optimizer, here._functional().init(key)), "prepared": prepared}
 
     def update(self, state: PyTree, batch: Batch, key: Key, hyper: Hyper) -> tuple[PyTree, dict[str, Metric]]:
         """One step of the optimizer on the mean loss over the batch's windows, steps and targets."""
-        here = resolve(self, _own(hyper))
+        here = settled(self, hyper)
         prepared, weights = state["prepared"], state["weights"]
         target = self._scaled_target(prepared, batch.data)
 
@@ -114,17 +112,12 @@ class Forecasting(BaseObjective):
             metric = _over_steps(here.head(outputs, target), batch)
             return metric.total / jnp.maximum(metric.count, 1e-12), (rest, metric)
 
-        total = hyper["total_steps"]
-        taken = step(
-            here.optimizer, mean_loss, weights.params, state["optimizer"], total, weight=jnp.sum(batch.weight)
-        )
-        weights = Weights(taken.params, taken.rest)
-        return {"weights": weights, "optimizer": taken.state, "prepared": prepared}, {"loss": taken.found}
+        state, found = learned(here.optimizer, mean_loss, state, hyper, jnp.sum(batch.weight))
+        return state, {"loss": found}
 
     def export(self, state: PyTree) -> PyTree:
         """The weights to evaluate with, and what was prepared."""
-        weights = Weights(*evaluated(self.optimizer, state["optimizer"], *state["weights"]))
-        return {"weights": weights, "prepared": state["prepared"]}
+        return {"weights": final(self.optimizer, state), "prepared": state["prepared"]}
 
     def evaluate(self, model: PyTree, batch: Batch) -> dict[str, Metric]:
         """The loss, errors of the point forecast and of the naive ones, and where there are quantiles how often
@@ -238,10 +231,6 @@ def _moments(values: Array, weight: Array) -> dict[str, Array]:
     spread = jnp.where(weight > 0, (values - mean) ** 2, 0.0)
     scale = jnp.sqrt(jnp.sum(spread, axis=0) / count)
     return {"mean": mean, "scale": jnp.where(scale > 1e-6 * (jnp.abs(mean) + 1e-6), scale, 1.0)}
-
-
-def _own(hyper: Hyper) -> dict[str, Array]:
-    return {name: value for name, value in hyper.items() if name != "total_steps"}
 
 
 PARTS = (*FORECAST_PARTS, *FORECASTER_PARTS, Forecasting)

@@ -15,10 +15,10 @@ from jax import lax
 from manyfit.engine.objective import Array, BaseObjective, Batch, Fold, Hyper, Key, Metric, PyTree
 from manyfit.losses import cross_entropy
 from manyfit.models.architecture import Architecture, Inputs
+from manyfit.objectives.learning import begun, final, learned, settled
 from manyfit.objectives.module import Functional, Weights
-from manyfit.optim import AdamW, Optimizer, evaluated, narrowed, rematerialised, start, step
+from manyfit.optim import AdamW, Optimizer, narrowed, rematerialised
 from manyfit.optim.precision import Precision, Rematerialise
-from manyfit.space import resolve
 
 TOKENS_AT_ONCE = 4096
 """Tokens that an evaluation reads at once: their activations stay in the cache of a core."""
@@ -66,13 +66,12 @@ class NextToken(BaseObjective):
     def init(self, key: Key, hyper: Hyper, prepared: PyTree) -> PyTree:
         """Fresh weights and the optimizer's moments."""
         del prepared
-        here = self._resolved(hyper)
-        weights = here.functional().init(key)
-        return {"weights": weights, "optimizer": start(here.optimizer, weights.params, weights.rest)}
+        here = settled(self, hyper)
+        return begun(here.optimizer, here.functional().init(key))
 
     def update(self, state: PyTree, batch: Batch, key: Key, hyper: Hyper) -> tuple[PyTree, dict[str, Metric]]:
         """One step of the optimizer on the mean loss of a batch of windows."""
-        here = self._resolved(hyper)
+        here = settled(self, hyper)
         weights, functional = state["weights"], here.functional()
         inputs, targets, known = self._drawn(batch, key)
 
@@ -83,19 +82,13 @@ class NextToken(BaseObjective):
             metric = Metric.mean(cross_entropy(logits, targets), known)
             return metric.total / jnp.maximum(metric.count, 1e-12), (rest, metric)
 
-        taken = step(
-            here.optimizer,
-            rematerialised(mean_loss, self.rematerialise),
-            weights.params,
-            state["optimizer"],
-            hyper["total_steps"],
-            weight=jnp.sum(known),
-        )
-        return {"weights": Weights(taken.params, taken.rest), "optimizer": taken.state}, {"loss": taken.found}
+        descended = rematerialised(mean_loss, self.rematerialise)
+        state, found = learned(here.optimizer, descended, state, hyper, jnp.sum(known))
+        return state, {"loss": found}
 
     def export(self, state: PyTree) -> PyTree:
         """The weights to evaluate with; the optimizer's moments are left behind."""
-        return Weights(*evaluated(self.optimizer, state["optimizer"], *state["weights"]))
+        return final(self.optimizer, state)
 
     def evaluate(self, model: PyTree, batch: Batch) -> dict[str, Metric]:
         """Loss, accuracy and bits a character of every target of the rows, in order, nothing drawn."""
@@ -150,9 +143,6 @@ class NextToken(BaseObjective):
             return self.model.build(inputs, self.vocabulary, rngs=rngs)
 
         return Functional(build)
-
-    def _resolved(self, hyper: Hyper) -> NextToken:
-        return resolve(self, {name: value for name, value in hyper.items() if name != "total_steps"})
 
     def _drawn(self, batch: Batch, key: Key) -> tuple[Array, Array, Array]:
         """Inputs and targets ``(B, context)`` of windows drawn at random, and 1 where a target is known."""

@@ -18,10 +18,10 @@ from manyfit.errors import ConfigError, nearest
 from manyfit.losses import CrossEntropy, Loss, SquaredError
 from manyfit.losses import named as named_loss
 from manyfit.models.architecture import Architecture, Inputs
+from manyfit.objectives.learning import begun, final, learned, settled
 from manyfit.objectives.module import Functional, Weights
-from manyfit.optim import AdamW, Optimizer, evaluated, narrowed, rematerialised, start, step
+from manyfit.optim import AdamW, Optimizer, narrowed, rematerialised
 from manyfit.optim.precision import Precision, Rematerialise
-from manyfit.space import resolve
 
 
 class Preprocess(Protocol):
@@ -135,14 +135,12 @@ class Supervised(BaseObjective):
 
     def init(self, key: Key, hyper: Hyper, prepared: PyTree) -> PyTree:
         """Fresh weights, the optimizer's moments, and what was prepared."""
-        here = resolve(self, _own(hyper))
-        weights = here._functional().init(key)
-        optimizer = start(here.optimizer, weights.params, weights.rest)
-        return {"weights": weights, "optimizer": optimizer, "prepared": prepared}
+        here = settled(self, hyper)
+        return {**begun(here.optimizer, here._functional().init(key)), "prepared": prepared}
 
     def update(self, state: PyTree, batch: Batch, key: Key, hyper: Hyper) -> tuple[PyTree, dict[str, Metric]]:
         """One step of the optimizer on the weighted mean loss of the batch."""
-        here = resolve(self, _own(hyper))
+        here = settled(self, hyper)
         prepared, weights = state["prepared"], state["weights"]
         features = here._features(prepared, batch.data)
         target, weight = here._target(prepared, batch)
@@ -161,21 +159,13 @@ class Supervised(BaseObjective):
             metric = Metric.mean(each, weight)
             return metric.total / jnp.maximum(metric.count, 1e-12), (rest, metric)
 
-        taken = step(
-            here.optimizer,
-            rematerialised(mean_loss, self.rematerialise),
-            weights.params,
-            state["optimizer"],
-            hyper["total_steps"],
-            weight=jnp.sum(weight),
-        )
-        weights = Weights(taken.params, taken.rest)
-        return {"weights": weights, "optimizer": taken.state, "prepared": prepared}, {"loss": taken.found}
+        descended = rematerialised(mean_loss, self.rematerialise)
+        state, found = learned(here.optimizer, descended, state, hyper, jnp.sum(weight))
+        return state, {"loss": found}
 
     def export(self, state: PyTree) -> PyTree:
         """The weights to evaluate with, and what was prepared; the optimizer's moments are left behind."""
-        weights = Weights(*evaluated(self.optimizer, state["optimizer"], *state["weights"]))
-        return {"weights": weights, "prepared": state["prepared"]}
+        return {"weights": final(self.optimizer, state), "prepared": state["prepared"]}
 
     def evaluate(self, model: PyTree, batch: Batch) -> dict[str, Metric]:
         """The loss (for classification always the plain cross-entropy) and the field's first metric."""
@@ -278,11 +268,6 @@ def _pixels(features: PyTree) -> Array:
     if not isinstance(features, Mapping) or "pixels" not in features:
         raise ConfigError("augment and views are for images, features['pixels']: leave them out")
     return features["pixels"]
-
-
-def _own(hyper: Hyper) -> dict[str, Array]:
-    """The hyper-parameters without what the engine adds."""
-    return {name: value for name, value in hyper.items() if name != "total_steps"}
 
 
 @functools.lru_cache(maxsize=64)

@@ -24,9 +24,9 @@ from manyfit.objectives.adversarial import health, scaling, spectral
 from manyfit.objectives.adversarial.distance import energy_distance
 from manyfit.objectives.adversarial.losses import AdversarialLoss, NonSaturating
 from manyfit.objectives.adversarial.penalties import Penalty
+from manyfit.objectives.learning import settled
 from manyfit.objectives.module import Functional, Weights
 from manyfit.optim import EMA, Adam, Optimizer, evaluated, start, step
-from manyfit.space import resolve
 
 _MOST_COMPARED = 128
 """Rows of a batch that the distance shown during training is of."""
@@ -100,7 +100,7 @@ class GAN(BaseObjective):
 
     def init(self, key: Key, hyper: Hyper, prepared: PyTree) -> PyTree:
         """Fresh weights of both networks, their optimizers' moments, and what was prepared."""
-        here = resolve(self, _own(hyper))
+        here = settled(self, hyper)
         keys = jax.random.split(key, 3)
         generator, discriminator = here._generator.init(keys[0]), here._discriminator.init(keys[1])
         vectors: tuple[Array, ...] = ()
@@ -119,7 +119,7 @@ class GAN(BaseObjective):
 
     def update(self, state: PyTree, batch: Batch, key: Key, hyper: Hyper) -> tuple[PyTree, dict[str, Metric]]:
         """Steps of the discriminator, then one of the generator."""
-        here = resolve(self, _own(hyper))
+        here = settled(self, hyper)
         steps = self.discriminator_steps
         rows = here._rows(state["prepared"], batch.data)
         each = batch.weight.shape[0] // steps
@@ -303,8 +303,3 @@ def _compared(real: Array, samples: Array) -> dict[str, Array]:
 
 def _inputs(data: PyTree) -> PyTree:
     return data["inputs"] if isinstance(data, dict) and "inputs" in data else data
-
-
-def _own(hyper: Hyper) -> dict[str, Array]:
-    """The hyper-parameters without what the engine adds."""
-    return {name: value for name, value in hyper.items() if name != "total_steps"}

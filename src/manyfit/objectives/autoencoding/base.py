@@ -19,10 +19,10 @@ from manyfit.losses.likelihoods import gaussian
 from manyfit.models.architecture import Inputs
 from manyfit.models.autoencoders import Coder, CoderModule, DenseCoder
 from manyfit.models.images import check_whole
+from manyfit.objectives.learning import begun, final, learned, settled
 from manyfit.objectives.module import Functional, Weights
 from manyfit.objectives.supervised import Identity
-from manyfit.optim import AdamW, Optimizer, evaluated, start, step
-from manyfit.space import resolve
+from manyfit.optim import AdamW, Optimizer
 
 Likelihood = Literal["squared", "gaussian", "bernoulli"]
 LIKELIHOODS = ("squared", "gaussian", "bernoulli")
@@ -118,16 +118,15 @@ class Autoencoding(BaseObjective, ABC):
 
     def init(self, key: Key, hyper: Hyper, prepared: PyTree) -> PyTree:
         """Fresh weights and the optimizer's moments."""
-        here = resolve(self, _own(hyper))
+        here = settled(self, hyper)
         params = {"net": here._functional().init(key).params}
         more, own = here.parts(jax.random.fold_in(key, 1))
         params |= more
-        moments = start(here.optimizer, params, own)
-        return {"weights": Weights(params, own), "optimizer": moments, "prepared": prepared}
+        return {**begun(here.optimizer, Weights(params, own)), "prepared": prepared}
 
     def update(self, state: PyTree, batch: Batch, key: Key, hyper: Hyper) -> tuple[PyTree, dict[str, Metric]]:
         """One step on the mean of ``lost`` over the batch."""
-        here = resolve(self, _own(hyper))
+        here = settled(self, hyper)
         weights = state["weights"]
         draw, key = jax.random.split(key)
         values, observed = here.seen(here._batch(state["prepared"], batch.data), draw)
@@ -139,22 +138,12 @@ class Autoencoding(BaseObjective, ABC):
             loss = metrics["loss"].total / jnp.maximum(metrics["loss"].count, 1e-12)
             return loss, (found.own, metrics)
 
-        taken = step(
-            here.optimizer,
-            mean_loss,
-            weights.params,
-            state["optimizer"],
-            hyper["total_steps"],
-            weight=jnp.sum(batch.weight),
-        )
-        params, own = here.after(taken.params, taken.rest)
-        state = {"weights": Weights(params, own), "optimizer": taken.state, "prepared": state["prepared"]}
-        return state, taken.found
+        state, found = learned(here.optimizer, mean_loss, state, hyper, jnp.sum(batch.weight))
+        return {**state, "weights": Weights(*here.after(*state["weights"]))}, found
 
     def export(self, state: PyTree) -> PyTree:
         """Weights and what was prepared."""
-        weights = Weights(*evaluated(self.optimizer, state["optimizer"], *state["weights"]))
-        return {"weights": weights, "prepared": state["prepared"]}
+        return {"weights": final(self.optimizer, state), "prepared": state["prepared"]}
 
     def evaluate(self, model: PyTree, batch: Batch) -> dict[str, Metric]:
         """What ``judged`` measures, and the mean squared error of a value (``mse``)."""
@@ -327,10 +316,6 @@ def _inputs(data: PyTree) -> PyTree:
     if isinstance(data, dict) and "inputs" in data:
         return data["inputs"]
     return data if isinstance(data, dict) else {"values": data}
-
-
-def _own(hyper: Hyper) -> dict[str, Array]:
-    return {name: value for name, value in hyper.items() if name != "total_steps"}
 
 
 def axes_of(values: Array) -> tuple[int, ...]:

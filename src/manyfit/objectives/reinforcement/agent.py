@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from manyfit.engine.objective import BaseObjective, Batch, Hyper, Metric
+from manyfit.engine.objective import BaseObjective, Batch, Metric
 from manyfit.environments import Environment
 from manyfit.objectives.reinforcement.normalisation import Moments
 from manyfit.objectives.reinforcement.policies import played
@@ -100,11 +100,6 @@ class Agent(BaseObjective, ABC):
 
     def _played(self, action: Array) -> Any:
         return played(action, self.environment.actions)
-
-
-def own(hyper: Hyper) -> dict[str, Array]:
-    """The hyper-parameters without what the engine adds."""
-    return {name: value for name, value in hyper.items() if name != "total_steps"}
 
 
 def finished(total: Array, length: Array, done: Array) -> dict[str, Metric]:

@@ -13,14 +13,15 @@ from jax import lax
 from manyfit.engine.objective import Array, Batch, Hyper, Key, Metric
 from manyfit.environments import Discrete
 from manyfit.errors import ConfigError
+from manyfit.objectives.learning import settled
 from manyfit.objectives.module import Functional, Weights
-from manyfit.objectives.reinforcement.agent import Agent, finished, one, own
+from manyfit.objectives.reinforcement.agent import Agent, finished, one
 from manyfit.objectives.reinforcement.networks import Perceptron
 from manyfit.objectives.reinforcement.normalisation import Moments, RewardScale
 from manyfit.objectives.reinforcement.policies import Categorical, Gaussian, outputs_for
 from manyfit.objectives.reinforcement.returns import generalized_advantages
 from manyfit.optim import Adam, Linear, Optimizer, evaluated, start, step
-from manyfit.space import Numeric, resolve
+from manyfit.space import Numeric
 
 PyTree: TypeAlias = Any
 
@@ -114,7 +115,7 @@ class PPO(Agent):
 
     def init(self, key: Key, hyper: Hyper, prepared: PyTree) -> PyTree:
         """Weights, moments, environments at their starts, and running statistics."""
-        here = resolve(self, own(hyper))
+        here = settled(self, hyper)
         weights, playing = jax.random.split(key)
         fresh = here.fresh(weights)
         state = {
@@ -131,7 +132,7 @@ class PPO(Agent):
     def update(self, state: PyTree, batch: Batch, key: Key, hyper: Hyper) -> tuple[PyTree, dict[str, Metric]]:
         """One rollout and what is learned from it."""
         del batch
-        here = resolve(self, own(hyper))
+        here = settled(self, hyper)
         playing_key, learning_key = jax.random.split(key)
         state, seen = here._rollout(state, playing_key)
         rewards = seen.reward
