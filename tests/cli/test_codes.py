@@ -54,6 +54,52 @@ def test_codes_and_p_values_of_new_rows(table, run, tmp_path):
     assert (run / "report.html").is_file()
 
 
+def test_what_an_autoencoder_does_not_answer_is_refused(table, run, capsys):
+    new = str(table / "new.csv")
+    for asked, said in (
+        (["predict", str(run), new], "predicts no column"),
+        (["evaluate", str(run), str(table / "train.csv")], "scored by no labels"),
+        (["sample", str(run)], "Autoencoder does not generate"),
+    ):
+        assert main(asked) == 1
+        assert said in capsys.readouterr().err
+
+
+def test_a_vae_draws_rows_in_the_units_of_its_table(table, tmp_path):
+    asked = [
+        "fit",
+        str(table / "train.csv"),
+        "--target",
+        "label",
+        "--model",
+        "vae",
+        "--latent",
+        "2",
+        "--folds",
+        "1",
+    ]
+    more = [
+        "--hidden",
+        "16",
+        "--epochs",
+        "40",
+        "--learning-rate",
+        "0.01",
+        "--quiet",
+        "--out",
+        str(tmp_path / "vae"),
+    ]
+    assert main(asked + more) == 0
+    assert main(["sample", str(tmp_path / "vae"), "-n", "200", "-o", str(tmp_path / "new.csv")]) == 0
+    real, drawn = (
+        np.array([[float(row[f"x{i}"]) for i in range(6)] for row in read(path)])
+        for path in (table / "train.csv", tmp_path / "new.csv")
+    )
+    assert drawn.shape == (200, 6)
+    ratio = drawn.std(axis=0) / real.std(axis=0)  # two factors make nearly all of it
+    assert np.all((ratio > 0.5) & (ratio < 1.5))
+
+
 def test_a_run_of_another_kind_is_refused(table, tmp_path, capsys):
     assert main(["transform", str(tmp_path), str(table / "new.csv")]) == 1
     assert "is not there" in capsys.readouterr().err

@@ -87,7 +87,7 @@ def drawn(
     objective = predictor.objective
     if not hasattr(objective, "sample"):
         raise ConfigError(
-            f"{type(objective).__name__} does not generate: sample is for runs of --model gan and the like"
+            f"{type(objective).__name__} does not generate: sample is for runs of --model gan, vae and the like"
         )
     if network is not None and not 0 <= network < predictor.members:
         raise ConfigError(f"--network {network}: there are {predictor.members}, 0 to {predictor.members - 1}")

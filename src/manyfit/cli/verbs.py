@@ -166,6 +166,11 @@ def predict(options: Predict) -> int:
     predictor = Predictor.load(options.run)
     if forecasts.reads(predictor.encoder):
         return forecasts.predict(options, predictor)
+    if predictor.kind == "own":
+        raise ConfigError(
+            f"{options.run} predicts no column: {type(predictor.objective).__name__} has manyfit transform and "
+            "anomalies (codes), sample (new rows) or generate (text)"
+        )
     found = predictor.prediction(options.data)
     columns: dict[str, Any] = {}
     files = image_files(predictor, options.data)

@@ -146,6 +146,10 @@ class Predictor:
             raise DataError(
                 "this model was trained on plain arrays: score its predictions with manyfit.metrics"
             )
+        if self.kind == "own":
+            raise DataError(
+                f"{type(self.objective).__name__} is scored by no labels: its own measures are in the run's report"
+            )
         target = self.encoder.encode_target(rows)
         return metrics.score(self.kind, target, self.prediction(rows).output)
 

@@ -92,6 +92,22 @@ class Variational(Autoencoding):
         total, _ = lax.scan(add, jnp.full(len(values), -jnp.inf), jnp.arange(blocks))
         return total - math.log(blocks * block)
 
+    def sample(self, model: PyTree, key: Key, count: int) -> Array:
+        """``count`` rows ``(count, ...)`` from the prior, float32 in the units of the data.
+
+        They are what the decoder means; the noise that the likelihood puts around it is left out. Raises
+        ``ConfigError`` for rows with categories.
+        """
+        values = self.decode(model, jax.random.normal(key, (count, self.latent)))
+        found = self._preprocess.restore(model["prepared"]["inputs"], values)
+        if "pixels" in found:
+            return found["pixels"]
+        if found["category"].shape[1]:
+            raise ConfigError(
+                "rows with categories cannot be drawn: train on the columns of numbers (--drop)"
+            )
+        return found["numeric"]
+
     def strange(self, net: Net, values: Array, observed: Array, key: Key) -> Array:
         """The negative log-likelihood of each row, from importance samples."""
         return -self.importance_bound(net, values, observed, key, STRANGE_SAMPLES)
