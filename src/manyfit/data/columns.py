@@ -238,7 +238,7 @@ def guess(column: Column) -> Guess:
 def _texts(column: Column, values: tuple[str, ...], codes: np.ndarray, known: int) -> Guess:
     words = float(np.mean([v.count(" ") + 1 for v in values]))
     if len(values) > known / 2 and len(values) > 5 and (words >= 6 or np.mean([len(v) for v in values]) > 60):
-        return Guess("ignored", f"free text, {words:.0f} words on average; this model does not read it")
+        return Guess("ignored", f"free text, {words:.0f} words on average; --text reads such a column")
     if known >= _FEW_ROWS:
         if len(values) == known:
             return Guess("ignored", "an identifier: every row has a value of its own")

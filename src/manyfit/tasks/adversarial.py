@@ -14,7 +14,7 @@ from manyfit.models.gan import DenseDiscriminator, DenseGenerator
 from manyfit.objectives.adversarial.gan import GAN
 from manyfit.objectives.adversarial.recipes import RECIPES, named
 from manyfit.optim import named_schedule
-from manyfit.tasks.defaults import Plan, number_or_range, planned
+from manyfit.tasks.defaults import Plan, given, number_or_range, planned
 from manyfit.tasks.task import Task
 
 SEEDS = 10
@@ -47,12 +47,12 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
     """
     objective = game_for(task, asked)
     rows, steps = task.rows, objective.discriminator_steps
-    batch = asked.get("batch_size") or min(64, max(1, rows // 2)) * steps
+    batch = given(asked, "batch_size", min(64, max(1, rows // 2)) * steps)
     epochs = max(1, round(STEPS * batch / (0.8 * rows)))
     chosen = dict(asked)
     if asked.get("validation") is None and not asked.get("patience"):
         chosen |= {"validation": 0.0, "patience": 0}
-    folds = chosen.get("folds") or 1
+    folds = given(chosen, "folds", 1)
     return planned(objective, task, chosen | {"folds": folds}, Plan(1, SEEDS, 1, epochs, 0, batch))
 
 
@@ -74,7 +74,7 @@ def game_for(task: Task, asked: Mapping[str, Any]) -> GAN:
             raise ConfigError(f"--hidden is for tables, and {name!r} reads images here: leave it out")
         hidden = tuple(asked["hidden"])
         other |= {"generator": DenseGenerator(hidden), "discriminator": DenseDiscriminator(hidden)}
-    if asked.get("latent"):
+    if asked.get("latent") is not None:
         other["latent"] = asked["latent"]
     schedule = None if asked.get("schedule") is None else named_schedule(asked["schedule"])()
     rate = asked.get("learning_rate")

@@ -110,7 +110,7 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
 def planned(objective: Any, task: Task, asked: Mapping[str, Any], plan: Plan) -> Experiment:
     """The experiment that trains an objective as the options of ``manyfit fit`` say, by the plan where they are
     silent: the same for every kind of task."""
-    patience = _or(asked.get("patience"), plan.patience)
+    patience = given(asked, "patience", plan.patience)
     trials = asked.get("trials")
     if trials is None:
         trials = plan.trials or (16 if _open(objective) else 1)
@@ -126,18 +126,18 @@ def planned(objective: Any, task: Task, asked: Mapping[str, Any], plan: Plan) ->
         objective,
         task,
         trials=trials,
-        seeds=_or(asked.get("seeds"), plan.seeds),
-        folds="each" if asked.get("plan") == "each" else _or(asked.get("folds"), plan.folds),
+        seeds=given(asked, "seeds", plan.seeds),
+        folds="each" if asked.get("plan") == "each" else given(asked, "folds", plan.folds),
         bootstrap=asked.get("plan") == "bootstrap",
-        gap=_or(asked.get("gap"), 0.0),
+        gap=given(asked, "gap", 0.0),
         window=asked.get("window"),
         embargo=asked.get("embargo"),
-        epochs=_or(asked.get("epochs"), plan.epochs),
+        epochs=given(asked, "epochs", plan.epochs),
         patience=None if patience == 0 else patience,
-        batch_size=_or(asked.get("batch_size"), plan.batch_size),
-        validation=_or(asked.get("validation"), 0.2),
-        seed=_or(asked.get("seed"), 0),
-        repeats=_or(asked.get("repeats"), 20 if asked.get("plan") == "bootstrap" else 1),
+        batch_size=given(asked, "batch_size", plan.batch_size),
+        validation=given(asked, "validation", 0.2),
+        seed=given(asked, "seed", 0),
+        repeats=given(asked, "repeats", 20 if asked.get("plan") == "bootstrap" else 1),
         metric=asked.get("metric"),
         search=asked.get("search") or "sobol",
         prune=None if prune == "none" else prune,
@@ -282,7 +282,7 @@ def optimizer_for(asked: Mapping[str, Any], *, search: bool) -> Optimizer:
         optimizer = SWA(optimizer, start=number_or_range("swa", asked["swa"], None, below=1))
     if asked.get("ema") is not None:
         optimizer = EMA(optimizer, decay=number_or_range("ema", asked["ema"], None, below=1))
-    if (count := _or(asked.get("accumulate"), 1)) != 1:
+    if (count := given(asked, "accumulate", 1)) != 1:
         optimizer = Accumulate(optimizer, count)
     return optimizer
 
@@ -308,8 +308,9 @@ def number_or_range(name: str, text: str | float | None, default: Any, below: fl
     return loguniform(low, high) if low > 0 and high / low >= 10 else uniform(low, high)
 
 
-def _or(value: Any, default: Any) -> Any:
+def given(asked: Mapping[str, Any], name: str, default: Any) -> Any:
     """What was asked, 0 too, or the default."""
+    value = asked.get(name)
     return default if value is None else value
 
 

@@ -16,7 +16,7 @@ from manyfit.experiment.experiment import Experiment
 from manyfit.objectives.reinforcement import PPO, Agent
 from manyfit.optim import Adam, Constant, Linear
 from manyfit.space import numeric_paths
-from manyfit.tasks.defaults import number_or_range, seconds_of
+from manyfit.tasks.defaults import given, number_or_range, seconds_of
 from manyfit.tasks.task import Task
 
 CHOOSING, SCORING = 20, 100
@@ -69,16 +69,16 @@ def experiment_for(asked: Mapping[str, Any]) -> Experiment:
         if asked.get(name) is not None and asked[name] < 1:
             raise ConfigError(f"{name}={asked[name]}: give at least 1")
     updates = math.ceil(steps / agent.steps_per_update)
-    looks = min(asked.get("looks") or LOOKS, updates)
+    looks = min(given(asked, "looks", LOOKS), updates)
     return Experiment(
         agent,
-        environment_task(where, scoring=asked.get("episodes") or SCORING),
-        trials=asked.get("trials") or (16 if _searched(agent) else 1),
-        seeds=asked.get("seeds") or 8,
+        environment_task(where, scoring=given(asked, "episodes", SCORING)),
+        trials=given(asked, "trials", 16 if _searched(agent) else 1),
+        seeds=given(asked, "seeds", 8),
         epochs=looks,
         patience=None,
         steps_per_epoch=math.ceil(updates / looks),
-        seed=asked.get("seed") or 0,
+        seed=given(asked, "seed", 0),
         search=asked.get("search") or "sobol",
         prune=None if (asked.get("prune") or "none") == "none" else asked["prune"],
         budget=seconds_of(asked.get("budget")),

@@ -20,7 +20,7 @@ from manyfit.experiment.experiment import Experiment
 from manyfit.models.autoencoders import ConvCoder, DenseCoder
 from manyfit.objectives import autoencoding as ae
 from manyfit.tasks import adversarial
-from manyfit.tasks.defaults import Plan, batch_size_for, number_or_range, optimizer_for, planned
+from manyfit.tasks.defaults import Plan, batch_size_for, given, number_or_range, optimizer_for, planned
 from manyfit.tasks.images import ImageEncoder
 from manyfit.tasks.tables import TableEncoder
 from manyfit.tasks.task import Task, fingerprint
@@ -182,9 +182,9 @@ def autoencoder_for(task: Task, asked: Mapping[str, Any]) -> ae.Autoencoding:
             )
     kind = MODELS[name]
     pictures = "pixels" in task.data["inputs"]
-    given: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "coder": _coder(task, asked, pictures),
-        "latent": asked.get("latent") or _latent(task, pictures),
+        "latent": given(asked, "latent", _latent(task, pictures)),
         "optimizer": optimizer_for(asked, search=False),
     }
     likelihood = asked.get("likelihood")
@@ -195,25 +195,25 @@ def autoencoder_for(task: Task, asked: Mapping[str, Any]) -> ae.Autoencoding:
             "likelihood='bernoulli' is for values in [0, 1], and a table is standardised: use 'gaussian'"
         )
     if likelihood is not None:
-        given["likelihood"] = likelihood
+        settings["likelihood"] = likelihood
     if asked.get("samples") is not None:
         if not issubclass(kind, ae.Variational):
             raise ConfigError(
                 f"samples are drawn by 'vae', 'beta-vae' and 'iwae', not by {name!r}: leave it out"
             )
-        given["samples"] = asked["samples"]
+        settings["samples"] = asked["samples"]
     if name == "beta-vae":
-        given["beta"] = BETA
+        settings["beta"] = BETA
     if asked.get("strength") is not None:
         if name not in STRENGTHS:
             raise ConfigError(f"{name!r} has no strength to set: leave --strength out")
         below = 1.0 if name == "masked" else float("inf")
-        given[STRENGTHS[name]] = number_or_range("strength", asked["strength"], None, below=below)
-    if name == "vq-vae" and given["latent"] % ae.VQVAE.width:
+        settings[STRENGTHS[name]] = number_or_range("strength", asked["strength"], None, below=below)
+    if name == "vq-vae" and settings["latent"] % ae.VQVAE.width:
         raise ConfigError(
-            f"latent={given['latent']}: vq-vae makes it of words of {ae.VQVAE.width} numbers: give a multiple"
+            f"latent={settings['latent']}: vq-vae makes it of words of {ae.VQVAE.width} numbers: give a multiple"
         )
-    objective = kind(**given)
+    objective = kind(**settings)
     metric = asked.get("metric")
     known = tuple(dataclasses.replace(objective, preprocess=task.preprocess).bind(task.data).metrics)
     if metric is not None and metric not in known:
