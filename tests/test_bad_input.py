@@ -416,6 +416,19 @@ def warm_start_from_nothing(place):
     return place.fitted("--warm-start", "nowhere", "--dropout", "0:0.5", "--trials", "4")
 
 
+@case("leave the password out of the URL")
+def a_password_for_the_run_folder(place):
+    url = "postgresql://me:secret@host/trials"
+    return place.fitted("--storage", url, "--dropout", "0:0.5", "--trials", "4")
+
+
+@case("notes.db", "file is not a database")
+def warm_start_from_no_data_base(place):
+    notes = place.write("notes.db", "notes, and no data base")
+    url = f"sqlite:///{notes}"
+    return place.fitted("--warm-start", url, "--dropout", "0:0.5", "--trials", "4")
+
+
 @case("folds=3 and plan='bootstrap' contradict each other")
 def folds_of_another_plan(place):
     return place.fitted("--plan", "bootstrap", "--folds", "3")

@@ -188,8 +188,10 @@ class Fit(Options):
     latency: Annotated[int | None, arg("ROWS", "not measured")] = None
     """Time the prediction of a batch of so many rows by a network of each trial: with the score and the size of the
     network it tells which trials are worth their cost."""
-    warm_start: Annotated[Path | None, arg("RUN")] = None
-    """Begin the search with the best settings of an earlier run."""
+    warm_start: Annotated[str | None, arg("RUN|URL[#STUDY]")] = None
+    """Begin the search with the best settings of an earlier run, or of a study in a data base."""
+    storage: Annotated[str | None, arg("URL", "the run folder alone")] = None
+    """Tell a data base of every trial too (postgresql://user@host/name, sqlite:///file.db), as an Optuna study."""
     seeds: Annotated[int | None, arg("N", "1; 3 for a table of at most 1,000 rows")] = None
     """Networks for each trial and fold."""
     folds: Annotated[int | None, arg("N", "5")] = None

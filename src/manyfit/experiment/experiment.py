@@ -60,6 +60,8 @@ class Experiment:
     """Population-based training: poor trials go on from good ones (``manyfit.tune.Evolution``)."""
     budget: float | None = None
     """Seconds after which no more is trained; the trials that are complete then are the result."""
+    storage: str | None = None
+    """A data base (URL) that is told of every trial, as an Optuna study by the name of the run folder."""
     first_trials: Sequence[Mapping[str, Any]] = ()
     """Settings to begin the search with: label -> value, what they leave open being suggested."""
     given_trials: Sequence[Mapping[str, Any]] | None = None

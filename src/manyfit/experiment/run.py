@@ -25,7 +25,7 @@ from manyfit.engine import (
 )
 from manyfit.engine.devices import use_compilation_cache
 from manyfit.engine.folder import plain
-from manyfit.errors import RunError
+from manyfit.errors import ConfigError, RunError
 from manyfit.experiment.checks import checks_of
 from manyfit.experiment.codes import write_codes
 from manyfit.experiment.examples import write_examples
@@ -37,7 +37,7 @@ from manyfit.experiment.result import Result
 from manyfit.experiment.status import Status, status_of
 from manyfit.experiment.summary import criterion, score_member, sizes_of, summarise
 from manyfit.experiment.trials import Bucket, Trial, buckets_of
-from manyfit.tune import Evolution, Told
+from manyfit.tune import Evolution, Storage, Told
 
 if TYPE_CHECKING:
     from manyfit.experiment.experiment import Experiment
@@ -106,11 +106,13 @@ class Run:
             state, histories, warnings = records.load()
             self.history = {name: values.copy() for name, values in histories.items()}
             self.warnings += warnings
+        self.storage = self._storage(folder, resume)
         self.training = time.perf_counter()
         self.saved = time.perf_counter()
         self.compile = 0.0
         try:
             finished = self._search(state)
+            self._publish()
             records.wait()
             late = not finished and self._out_of_budget()
             if late:
@@ -180,6 +182,7 @@ class Run:
                 here = state if state is not None and state.meta["bucket"] == number else None
                 if not self._bucket(bucket, number, first, here):
                     return False
+                self._publish()
                 number += 1
             if len(self.trials) == self.prepared.search.trials:
                 break
@@ -192,6 +195,26 @@ class Run:
         pruned = [rows[i]["epochs"] for i in places if rows[i]["status"] == PRUNED]
         loss = criterion(self.prepared, rows, places)
         return self.prepared.search.told(trial, loss, max(pruned) if pruned else None)
+
+    def _storage(self, folder: RunFolder | None, resume: bool) -> Storage | None:
+        """The data base that is told of the trials, where one was asked for."""
+        url = self.experiment.storage
+        if url is None:
+            return None
+        if folder is None:
+            raise ConfigError("storage takes its study's name from the run folder: give one")
+        return Storage(url, folder.path.name, self.prepared.search.space, resume=resume)
+
+    def _publish(self) -> None:
+        """Tell the data base of every trial that has ended; where it does not answer, the run goes on without."""
+        if self.storage is None:
+            return
+        rows = self.records.rows
+        done = [t for t in self.trials if all(i in rows for i in self.places.get(t.index, [-1]))]
+        try:
+            self.storage.tell({trial.index: self._told(trial) for trial in done})
+        except RunError as error:
+            self.warnings.append(f"{error}; manyfit resume tells it what it has missed")
 
     def _bucket(self, bucket: Bucket, number: int, first: int, resume: Checkpoint | None) -> bool:
         """Train one population, pausing where trials may be given up; false when it was stopped early."""

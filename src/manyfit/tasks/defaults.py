@@ -22,7 +22,7 @@ from manyfit.objectives import Supervised
 from manyfit.optim import EMA, SAM, SWA, Accumulate, LayerDecay, Optimizer, named, named_schedule
 from manyfit.space import Distribution, collect, loguniform, uniform
 from manyfit.tasks.task import Task
-from manyfit.tune import Evolution
+from manyfit.tune import Evolution, stored_settings
 
 WEIGHT_DECAY = loguniform(1e-4, 3e-1)
 DROPOUT = uniform(0.0, 0.5)
@@ -143,6 +143,7 @@ def planned(objective: Any, task: Task, asked: Mapping[str, Any], plan: Plan) ->
         prune=None if prune == "none" else prune,
         evolve=None if asked.get("evolve") is None else Evolution(every=asked["evolve"]),
         budget=seconds_of(asked.get("budget")),
+        storage=asked.get("storage"),
         first_trials=first,
         latency=asked.get("latency"),
         options=asked,
@@ -154,8 +155,12 @@ def best_settings(
 ) -> tuple[dict[str, Any], ...]:
     """The best settings of an earlier run, by validation loss, as far as they are searched again now.
 
-    Raises ``ConfigError`` where the run shares no hyper-parameter with the space.
+    ``run`` is a folder, or the URL of a data base (``manyfit.tune.Storage``), ``#STUDY`` behind it where it holds
+    several. Raises ``ConfigError`` where the run shares no hyper-parameter with the space.
     """
+    if "://" in str(run):
+        url, _, study = str(run).partition("#")
+        return stored_settings(url, space, most, study=study or None)
     folder = RunFolder(run)
     folder.read_experiment()
     trials = sorted(folder.read_json("summary.json")["trials"], key=lambda t: _loss(t["validation"]["loss"]))

@@ -4,6 +4,7 @@ from manyfit.tune.evolution import Evolution, Heir
 from manyfit.tune.pareto import pareto_front
 from manyfit.tune.pruning import PRUNERS, Halving, Hyperband, Pruner, Racing, named_pruner
 from manyfit.tune.sampling import draw, grid, sobol
+from manyfit.tune.storage import Storage, stored_settings
 from manyfit.tune.suggestions import METHODS, Method, Told, suggest
 from manyfit.tune.understanding import (
     FEWEST,
@@ -29,6 +30,7 @@ __all__ = [
     "Method",
     "Pruner",
     "Racing",
+    "Storage",
     "Surface",
     "Told",
     "Understanding",
@@ -37,6 +39,7 @@ __all__ = [
     "named_pruner",
     "pareto_front",
     "sobol",
+    "stored_settings",
     "suggest",
     "understand",
 ]

@@ -123,7 +123,8 @@ def _all_of(space: Mapping[str, Distribution], trial: Any) -> dict[str, Any]:
     return values
 
 
-def _to_optuna(kind: Distribution) -> Any:
+def to_optuna(kind: Distribution) -> Any:
+    """A distribution as Optuna's; of a choice, the places of its options, which may be anything."""
     from optuna import distributions
 
     if isinstance(kind, LogUniform):
@@ -133,9 +134,7 @@ def _to_optuna(kind: Distribution) -> Any:
     if isinstance(kind, Integer):
         return distributions.IntDistribution(kind.low, kind.high, log=kind.log)
     assert isinstance(kind, Choice)
-    return distributions.CategoricalDistribution(
-        range(len(kind.options))
-    )  # by place: an option may be anything
+    return distributions.CategoricalDistribution(range(len(kind.options)))
 
 
 def _trial(space: Mapping[str, Distribution], told: Told) -> Any:
@@ -149,7 +148,7 @@ def _trial(space: Mapping[str, Distribution], told: Told) -> Any:
     failed = not math.isfinite(told.loss)
     shape: dict[str, Any] = {
         "params": params,
-        "distributions": {label: _to_optuna(kind) for label, kind in known.items()},
+        "distributions": {label: to_optuna(kind) for label, kind in known.items()},
     }
     if failed:  # as bad as can be, which is not the same as unknown
         return create_trial(state=TrialState.COMPLETE, value=1e300, **shape)
