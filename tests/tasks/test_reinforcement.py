@@ -1,92 +1,21 @@
-"""Agents end to end: alone as together, resumed as uninterrupted, kept and opened again; and what is refused."""
+"""Agents end to end: trained, kept and opened again; and what is refused."""
 
 from __future__ import annotations
 
 import dataclasses
 
-import jax
 import numpy as np
 import pytest
 
 from manyfit.cli.main import main
-from manyfit.engine import Member, Population, Rows, Shape
-from manyfit.environments import CartPole
+from manyfit.environments import ENVIRONMENTS, CartPole, Discrete
 from manyfit.errors import ConfigError
 from manyfit.experiment.predictor import Predictor
-from manyfit.objectives.reinforcement import PPO
-from manyfit.space import numeric_paths
-from manyfit.tasks.reinforcement import environment_task, experiment_for
-
-AGENT = PPO(CartPole(), hidden=(8,), environments=4, rollout=16, passes=2, normalise_observations=True)
-TASK = environment_task(AGENT.environment, choosing=2, scoring=3)
-ROWS = [Rows(part.train, part.validation, part.test) for part in TASK.parts or ()]
-
-
-def members(seeds, **values):
-    hyper = {name: float(value) for name, value in numeric_paths(AGENT).items()} | values
-    return [Member(0, seed, 0, hyper) for seed in seeds]
-
-
-def population(seeds, **values):
-    shape = Shape(1, steps_per_epoch=2)
-    return Population(
-        AGENT, TASK.data, members(seeds, **values), ROWS, shape, epochs=4, width=2, chunk=1, predict=False
-    )
-
-
-def trained(population):
-    from manyfit.engine import Hooks
-
-    found = {}
-    population.run(Hooks(finish=lambda outcome: found.update({outcome.index: outcome})))
-    return found
-
-
-def test_an_agent_is_the_same_alone_and_among_others():
-    together, alone = trained(population([0, 1, 2])), trained(population([1]))
-    for ours, theirs in zip(jax.tree.leaves(together[1].model), jax.tree.leaves(alone[0].model)):
-        np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-5)
-    assert together[1].test["return"] == pytest.approx(alone[0].test["return"], rel=0.05)
-    assert any(
-        not np.allclose(a, b)
-        for a, b in zip(jax.tree.leaves(together[0].model), jax.tree.leaves(together[1].model))
-    )
-
-
-def test_a_stopped_run_goes_on_bit_for_bit_environments_included():
-    from manyfit.engine import Hooks
-
-    whole = trained(population([0, 1]))
-    kept, asked = [], []
-
-    def stop():
-        asked.append(1)
-        return len(asked) > 2
-
-    first = population([0, 1])
-    assert not first.run(Hooks(stop=stop, save=kept.append))
-    found = {}
-    again = population([0, 1])
-    assert again.run(Hooks(finish=lambda o: found.update({o.index: o})), resume=kept[-1])
-    for i in (0, 1):
-        for ours, theirs in zip(jax.tree.leaves(found[i].model), jax.tree.leaves(whole[i].model)):
-            np.testing.assert_array_equal(ours, theirs)
-        assert found[i].test == whole[i].test
-
-
-def test_other_numbers_do_not_compile_anew():
-    first = population([0])
-    trained(first)
-    calls = first._compiled._calls
-    before = calls.chunk._cache_size()
-    trained(
-        population([5], gamma=0.9, clip_range=0.3, entropy_weight=0.02, **{"optimizer.learning_rate": 1e-2})
-    )
-    assert calls.chunk._cache_size() == before
+from manyfit.tasks.reinforcement import ALGORITHMS, agent_for, environment_task, experiment_for
 
 
 def test_episodes_that_score_are_not_those_that_choose():
-    part = (TASK.parts or ())[0]
+    part = (environment_task(CartPole()).parts or ())[0]
     assert len(part.train) == 0 and not set(part.validation) & set(part.test)
 
 
@@ -120,6 +49,7 @@ def test_the_command_trains_scores_and_keeps_an_agent(tmp_path, capsys):
     [
         ({"environment": "CartPol-v1"}, "did you mean 'CartPole-v1'"),
         ({"environment": "CartPole-v1", "algorithm": "pp"}, "did you mean 'ppo'"),
+        ({"environment": "Pendulum-v1", "algorithm": "dqn"}, "take sac, td3 or ppo"),
         ({"environment": "CartPole-v1", "steps": 0}, "at least 1"),
         ({"environment": "CartPole-v1", "seeds": 0}, "at least 1"),
         ({"environment": "CartPole-v1", "set": ["gama=0.9"]}, "did you mean 'gamma'"),
@@ -131,6 +61,16 @@ def test_the_command_trains_scores_and_keeps_an_agent(tmp_path, capsys):
 def test_what_cannot_be_done_is_refused_at_once(asked, said):
     with pytest.raises(ConfigError, match=said):
         experiment_for(asked)
+
+
+@pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))
+@pytest.mark.parametrize("name", sorted(ENVIRONMENTS))
+def test_every_algorithm_has_settings_for_every_environment_that_it_is_for(name, algorithm):
+    discrete = isinstance(ENVIRONMENTS[name].actions, Discrete)
+    if not {"dqn": discrete, "sac": not discrete, "td3": not discrete}.get(algorithm, True):
+        return
+    agent, steps = agent_for(ENVIRONMENTS[name], algorithm, {})
+    assert steps > 10 * agent.steps_per_update
 
 
 def test_a_range_is_searched():

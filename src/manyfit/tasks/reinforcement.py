@@ -13,7 +13,7 @@ from manyfit.environments import Discrete, Environment, environment
 from manyfit.errors import ConfigError, nearest
 from manyfit.evaluate import Split
 from manyfit.experiment.experiment import Experiment
-from manyfit.objectives.reinforcement import PPO, Agent
+from manyfit.objectives.reinforcement import DQN, PPO, Agent
 from manyfit.optim import Adam, Constant, Linear
 from manyfit.space import numeric_paths
 from manyfit.tasks.defaults import given, number_or_range, seconds_of
@@ -190,4 +190,31 @@ def _ppo(where: Environment) -> tuple[Agent, int]:
             return ppo(16, 128, 4, 8, 0.99, 0.95, optimizer=_adam(3e-4), **both), 500_000
 
 
-ALGORITHMS: dict[str, Callable[[Environment], tuple[Agent, int]]] = {"ppo": _ppo}
+def _dqn(where: Environment) -> tuple[Agent, int]:
+    """A step of learning for every four of acting, in runs of 16: fewer, larger pieces cost less."""
+
+    def dqn(environments: int, capacity: int, gamma: float, exploration: float, **more: Any) -> DQN:
+        sizes: dict[str, Any] = {"rollout": 64 // environments, "gradient_steps": 16, "rounds": 8}
+        adam = Adam(learning_rate=1e-3, clip=10.0, schedule=Linear())
+        how: dict[str, Any] = {
+            "optimizer": adam,
+            "n_step": 3,
+            "target_every": 200,
+            "exploration": exploration,
+        }
+        return DQN(where, environments=environments, capacity=capacity, gamma=gamma, **sizes, **how | more)
+
+    match where.name:
+        case "CartPole-v1":
+            return dqn(4, 50_000, 0.99, 0.3, epsilon_end=0.04), 100_000
+        case "Acrobot-v1":
+            return dqn(4, 50_000, 0.99, 0.2), 100_000
+        case "MountainCar-v0":
+            return dqn(4, 50_000, 0.99, 0.4, normalise_observations=True, epsilon_end=0.07), 200_000
+        case "FrozenLake-v1" | "FrozenLake8x8-v1":
+            return dqn(8, 50_000, 0.99, 0.8, hidden=(64,), n_step=1), 200_000
+        case _:
+            return dqn(4, 100_000, 0.99, 0.3, normalise_observations=True), 500_000
+
+
+ALGORITHMS: dict[str, Callable[[Environment], tuple[Agent, int]]] = {"ppo": _ppo, "dqn": _dqn}

@@ -91,6 +91,11 @@ def outputs_for(actions: Discrete | Box) -> int:
     return actions.count if isinstance(actions, Discrete) else len(actions.low)
 
 
+def numbers_in(actions: Discrete | Box) -> int:
+    """How many numbers an action is: an index is one."""
+    return 1 if isinstance(actions, Discrete) else len(actions.low)
+
+
 def played(action: Array, actions: Discrete | Box) -> Any:
     """The action as the environment takes it: an index as it is, units of [-1, 1] stretched over the box."""
     if isinstance(actions, Discrete):
