@@ -8,7 +8,7 @@ import pytest
 
 from manyfit.cli import main
 from manyfit.errors import ConfigError, DataError
-from manyfit.tasks.language import corpus, read_text
+from manyfit.tasks.language import corpus, read_text, stored_corpus
 
 TEXT = "".join(f"{i} green bottles hanging on the wall, " for i in range(60))
 
@@ -98,6 +98,36 @@ def test_a_line_of_ten_million_characters_is_fine():
     assert task.rows > 150_000
 
 
+def test_a_streamed_run_is_the_run_in_memory_bit_for_bit(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    options = "--context 16 --width 16 --depth 1 --heads 2 --steps 120 --seeds 2 --learning-rate 0.01 --quiet"
+    wanted = ["fit", str(run / "bottles.txt"), "--stream", "--out", str(tmp_path / "run"), *options.split()]
+    assert main(wanted) == 0
+    for name in ("members.jsonl", "history.safetensors", "model/model.safetensors"):
+        assert (tmp_path / "run" / name).read_bytes() == (run / "run" / name).read_bytes(), name
+    summary = json.loads((tmp_path / "run" / "experiment.json").read_text())
+    assert "read from a file" in summary["data"]["summary"]
+
+
+@pytest.mark.parametrize("tokenizer", ["char", "byte", "word", "bpe"])
+def test_a_stored_corpus_is_the_corpus(tokenizer, tmp_path):
+    (tmp_path / "a.txt").write_text(TEXT)
+    size = 300 if tokenizer == "bpe" else None
+    for folds in (1, 3):
+        settings = {"tokenizer": tokenizer, "size": size, "context": 8, "folds": folds}
+        whole = corpus(TEXT, **settings)
+        stored = stored_corpus(tmp_path / "a.txt", folder=tmp_path / "cache", **settings)
+        assert stored.encoder == whole.encoder
+        assert stored.about["fingerprint"] == whole.about["fingerprint"]
+        count = len(stored.data["tokens"]) - 1
+        np.testing.assert_array_equal(np.asarray(stored.data["tokens"])[:count], whole.data["tokens"][:count])
+        for name in ("start", "targets", "reach", "characters"):
+            np.testing.assert_array_equal(stored.data[name], whole.data[name])
+        for one, other in zip(stored.splits, whole.splits, strict=True):
+            for mine, theirs in zip(one, other, strict=True):
+                np.testing.assert_array_equal(mine, theirs)
+
+
 def test_settings_out_of_range_are_refused():
     for bad in ({"folds": 0}, {"validation": 1.0}, {"test": 0.0}):
         with pytest.raises(ConfigError):
@@ -163,3 +193,15 @@ def test_generate_writes_to_the_terminal(run, capsys):
     ):
         assert main(["generate", str(run / "run"), *options]) == 1
         assert says in capsys.readouterr().err
+
+
+def test_of_a_long_text_no_more_is_looked_at_than_tells(monkeypatch):
+    from manyfit.tasks import language
+
+    monkeypatch.setattr(language, "MOST_TESTED", 300)
+    monkeypatch.setattr(language, "MOST_VALIDATED", 100)
+    task = corpus("ab c" * 2500, context=10)
+    held = [int(task.data["targets"][rows].sum()) for rows in task.splits[0]]
+    assert held[1:] == [99, 299]  # the first token of a part has nothing before it
+    asked = corpus("ab c" * 2500, context=10, test=0.2, validation=0.5)
+    assert [int(asked.data["targets"][rows].sum()) for rows in asked.splits[0]] == [3999, 3999, 1999]

@@ -100,6 +100,8 @@ class Fit(Options):
     """Texts: the most tokens to tell apart."""
     context: Annotated[int | None, arg("TOKENS", "64")] = None
     """Running text: how many tokens back the network sees."""
+    stream: bool = False
+    """Running text: keep its tokens in a file and read windows from there; so it is anyway from 256 MiB on."""
     steps: Annotated[int | None, arg("N", "2,000")] = None
     """Running text: updates in all, in place of --epochs."""
     width: Annotated[int | None, arg("N", "by the model")] = None

@@ -6,6 +6,7 @@ from manyfit.engine.member import Member, Rows
 from manyfit.engine.objective import BaseObjective, Batch, Fold, Metric, Objective
 from manyfit.engine.population import Hooks, Outcome, Population, Progress
 from manyfit.engine.slots import PRUNED, Shape
+from manyfit.engine.stored import Stored
 
 __all__ = [
     "PRUNED",
@@ -23,6 +24,7 @@ __all__ = [
     "Rows",
     "RunFolder",
     "Shape",
+    "Stored",
     "load_checkpoint",
     "save_checkpoint",
 ]

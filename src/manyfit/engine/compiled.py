@@ -17,6 +17,7 @@ from manyfit.engine.member import FoldTable, Rows
 from manyfit.engine.objective import PyTree
 from manyfit.engine.program import Program
 from manyfit.engine.slots import EMPTY, Assignment, Limits, Slots
+from manyfit.engine.stored import is_stored
 
 _SPREAD, _WHOLE = PartitionSpec(MEMBER_AXIS), PartitionSpec()
 
@@ -91,6 +92,8 @@ class Compiled:
     def _worth_transforming(self, data: PyTree, prepared: PyTree, folds: int) -> bool:
         """Whether rows change at all, and every fold's view of them fits into memory beside the rest."""
         if data is None or not self.program.leafwise:
+            return False
+        if any(map(is_stored, jax.tree.leaves(data, is_leaf=is_stored))):  # there because it is too large
             return False
         changed = []
 

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 import jax
 import jax.numpy as jnp
 
+from manyfit.engine.stored import is_stored, take
+
 Array: TypeAlias = jax.Array
 PyTree: TypeAlias = Any
 Key: TypeAlias = jax.Array
@@ -48,6 +50,11 @@ class Metric:
         return self.total / self.count
 
 
+def taken(data: PyTree, rows: Array) -> PyTree:
+    """The rows ``(batch,)`` of every leaf, leaves that are stored on the host included."""
+    return jax.tree.map(lambda leaf: take(leaf, rows), data, is_leaf=is_stored)
+
+
 class Batch(NamedTuple):
     """Rows of the data set, gathered for one member.
 
@@ -74,7 +81,7 @@ class Fold(NamedTuple):
 
     def take(self) -> PyTree:
         """The training rows, leaves ``(padded, ...)``; ``weight`` says which are real."""
-        return jax.tree.map(lambda leaf: jnp.take(leaf, self.rows, axis=0), self.data)
+        return taken(self.data, self.rows)
 
 
 @runtime_checkable
@@ -145,7 +152,7 @@ class BaseObjective:
 
     def gather(self, data: PyTree, rows: Array) -> PyTree:
         """The rows of every leaf."""
-        return jax.tree.map(lambda leaf: jnp.take(leaf, rows, axis=0, mode="clip"), data)
+        return taken(data, rows)
 
     def transform(self, prepared: PyTree, data: PyTree) -> PyTree:
         """Rows are taken as they are."""

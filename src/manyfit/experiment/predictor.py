@@ -17,6 +17,7 @@ from safetensors.numpy import save as save_arrays
 
 from manyfit import metrics
 from manyfit.engine import Batch, Fold, RunFolder
+from manyfit.engine.stored import is_stored
 from manyfit.errors import DataError, ManyfitError, RunError
 from manyfit.evaluate import conformal_interval, conformal_sets
 from manyfit.experiment.describe import describe, rebuild
@@ -339,7 +340,9 @@ def _calibration_in(folder: RunFolder) -> dict[str, np.ndarray] | None:
 
 def spec_of(data: Any) -> Any:
     """The shapes of one row of a data set."""
-    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape[1:]), leaf.dtype), data)
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape[1:]), leaf.dtype), data, is_leaf=is_stored
+    )
 
 
 def unbound(objective: Any) -> Any:

@@ -13,6 +13,7 @@ from flax import nnx
 from jax import lax
 
 from manyfit.engine.objective import Array, BaseObjective, Batch, Fold, Hyper, Key, Metric, PyTree
+from manyfit.engine.stored import cut
 from manyfit.losses import cross_entropy
 from manyfit.models.architecture import Architecture, Inputs
 from manyfit.objectives.learning import begun, final, learned, settled
@@ -60,8 +61,7 @@ class NextToken(BaseObjective):
         """``{"tokens": (batch, 2 * context + 1), ...}``: each window with the text that it may move over."""
         at = {name: jnp.take(data[name], rows, mode="clip") for name in data if name != "tokens"}
         # cut as slices, not as single tokens; the host pads the text, so that none runs over its end
-        cut = jax.vmap(lambda first: lax.dynamic_slice_in_dim(data["tokens"], first, 2 * self.context + 1))
-        return {**at, "tokens": cut(at["start"])}
+        return {**at, "tokens": cut(data["tokens"], at["start"], 2 * self.context + 1)}
 
     def init(self, key: Key, hyper: Hyper, prepared: PyTree) -> PyTree:
         """Fresh weights and the optimizer's moments."""
@@ -149,8 +149,8 @@ class NextToken(BaseObjective):
         data, size = batch.data, self.context
         share = jax.random.uniform(jax.random.fold_in(key, _WINDOWS), batch.weight.shape)
         moved = (share * (data["reach"] + 1)).astype(jnp.int32).clip(max=data["reach"])
-        cut = jax.vmap(lambda row, first: lax.dynamic_slice_in_dim(row, first, size + 1))
-        windows = cut(data["tokens"], moved).astype(jnp.int32)
+        slide = jax.vmap(lambda row, first: lax.dynamic_slice_in_dim(row, first, size + 1))
+        windows = slide(data["tokens"], moved).astype(jnp.int32)
         whole = jnp.where(data["reach"] > 0, size, data["targets"])
         known = (jnp.arange(size) < whole[:, None]) * batch.weight[:, None]
         return windows[:, :-1], windows[:, 1:], known

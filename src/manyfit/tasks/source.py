@@ -29,6 +29,8 @@ def read_task(options: Any) -> Task:
     if options.text is not None or (path.is_dir() and holds_texts(path)):
         return _texts(path, options)
     _refuse(options, path, _TEXTS_ONLY, "is for labelled texts (--text COLUMN, or a folder of .txt files)")
+    if not is_corpus(path, options.target) and options.stream:
+        raise ConfigError(f"{path}: --stream is for running text, a .txt file without --target; leave it out")
     if is_corpus(path, options.target):
         from manyfit.tasks.language import corpus_of
 
