@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from manyfit.data.series_sets import filled
 from manyfit.data.ucr import read
 from manyfit.experiment.experiment import Experiment
 from manyfit.models.series_classifiers import SeriesResNet
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sets", nargs="+", default=["ItalyPowerDemand", "GunPoint", "BasicMotions"])
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--widths", type=int, nargs=3, default=(32, 64, 64))
     parser.add_argument("--epochs", type=int, default=100)
     options = parser.parse_args()
     print("set  accuracy (95 % interval over seeds)  seeds together  1-NN  InceptionTime  HC2  seconds")
@@ -41,18 +43,20 @@ def one(folder: Path, name: str, options: argparse.Namespace) -> None:
     train, test = (read(folder / f"{name}_{part}.ts.gz") for part in ("TRAIN", "TEST"))
     classes = tuple(sorted(set(train.labels)))
     mean, scale = np.nanmean(train.steps, axis=(0, 1)), np.nanstd(train.steps, axis=(0, 1))
-    steps = (np.concatenate([train.steps, test.steps]) - mean) / scale
+    steps, lengths, _ = filled((np.concatenate([train.steps, test.steps]) - mean) / scale)
     target = np.array([classes.index(label) for label in (*train.labels, *test.labels)], np.int32)
     n = len(train.labels)
     task = Task(
         kind="binary" if len(classes) == 2 else "multiclass",
-        data={"inputs": {"steps": steps.astype(np.float32)}, "target": target},
+        data={"inputs": {"steps": steps, "lengths": lengths}, "target": target},
         rows=len(target),
         classes=classes,
     )
     started = time.perf_counter()
     result = Experiment(
-        Supervised(SeriesResNet(), optimizer=AdamW(learning_rate=1e-3, schedule=Cosine())),
+        Supervised(
+            SeriesResNet(tuple(options.widths)), optimizer=AdamW(learning_rate=1e-3, schedule=Cosine())
+        ),
         task,
         seeds=options.seeds,
         folds=[(np.arange(n), np.arange(n, len(target)))],
@@ -62,7 +66,7 @@ def one(folder: Path, name: str, options: argparse.Namespace) -> None:
         validation=0.0,
         metric="accuracy",
     ).run()
-    flat = np.nan_to_num(steps.reshape(len(steps), -1))
+    flat = steps.reshape(len(steps), -1)
     distance = ((flat[n:, None] - flat[None, :n]) ** 2).sum(axis=-1)
     nearest = float(np.mean(target[:n][distance.argmin(axis=1)] == target[n:]))
     score, known = result.score, REFERENCES.get(name)

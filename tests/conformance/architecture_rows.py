@@ -24,12 +24,17 @@ class Row:
     words: int = 0
     """How many words a network of texts knows."""
 
+    reads: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """What a network of series reads, by name: shapes without the batch; ``lengths`` for steps of several lengths."""
+
     label: str = ""
 
     @property
     def name(self) -> str:
         return self.label or type(self.model).__name__
 
+
+SERIES = {"steps": (7, 2), "lengths": ()}
 
 ROWS = [
     Row(models.MLP(hidden=(6,), dropout=0.2), 0, {"dropout": 0.5}),
@@ -48,6 +53,9 @@ ROWS = [
     Row(models.TextCNN(4, (2, 3), 3, dropout=0.2), 0, {"dropout": 0.5}, words=9),
     Row(models.TextRNN("gru", 4, 3, layers=2, dropout=0.2), 0, {"dropout": 0.5}, words=9),
     Row(models.TextTransformer(8, 1, 2, 2, dropout=0.2), 0, {"dropout": 0.5}, words=9),
+    Row(models.SeriesResNet((4,)), 0, reads=SERIES),
+    Row(models.InceptionTime(3, 2, (5, 3)), 0, reads=SERIES),
+    Row(models.SeriesRNN("gru", 3, dropout=0.2), 0, {"dropout": 0.5}, reads=SERIES),
     Row(models.Decoder(8, 1, 2, dropout=0.2), 0, {"dropout": 0.5}, words=9, between=(7,)),
     Row(models.Recurrent("gru", 5, 2, 4, dropout=0.2), 0, {"dropout": 0.5}, words=9, between=(7,)),
 ]

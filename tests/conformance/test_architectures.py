@@ -32,6 +32,10 @@ def inputs_of(row, dtype=jnp.float32, seed=1):
         tokens = jax.random.randint(jax.random.key(seed), (ROWS_OF_A_BATCH, 7), 4, row.words)
         lengths = jnp.array([7, 3, 1])
         return {"tokens": jnp.where(jnp.arange(7) < lengths[:, None], tokens, 0), "lengths": lengths}
+    if row.reads:
+        shapes = {name: (ROWS_OF_A_BATCH, *shape) for name, shape in row.reads.items() if shape}
+        drawn = draw({name: jax.ShapeDtypeStruct(shape, dtype) for name, shape in shapes.items()}, seed)
+        return drawn | ({"lengths": jnp.array([7, 3, 1])} if "lengths" in row.reads else {})
     shapes = (
         {"pixels": (ROWS_OF_A_BATCH, row.side, row.side, 2)}
         if row.side
@@ -123,7 +127,7 @@ def test_another_number_is_not_traced_again(row):
         traced_once(train, (jnp.float32(getattr(row.model, name)),), (jnp.float32(other),))
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.side], ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [row for row in ROWS if row.side or row.reads], ids=lambda row: row.name)
 def test_no_naive_convolution_in_training(row):
     """The compiled loop of a population of two: what XLA:CPU has only a slow routine for must not be in it."""
     net = network(row)

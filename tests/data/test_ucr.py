@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from manyfit.data.ucr import read
+from manyfit.data.ucr import is_archive, read
 from manyfit.errors import DataError
 
 
@@ -28,11 +28,36 @@ def test_channels_stand_between_colons(tmp_path):
     [
         ("@data\n1,2:x\n1,two:y\n", "line 3: .*two"),
         ("@data\n1,2:x\n1,2:3,4:y\n", "2 channels"),
-        ("@data\n1,2:x\n", "two of each or more"),
-        ("@targetlabel true\n@data\n1,2:0.5\n", "numbers as targets"),
+        ("@data\n1,2:x\n1,2\n", "line 3: 0 channels and no label"),
+        ("@timestamps true\n@data\n(0,1):x\n", "stamps are not read"),
+        ("1,2:x\n", "no line @data"),
+        ("@data\n1,inf:x\n", "infinite"),
     ],
 )
 def test_broken_files_are_refused(tmp_path, content, message):
     (tmp_path / "c.ts").write_text(content)
     with pytest.raises(DataError, match=message):
         read(tmp_path / "c.ts")
+
+
+def test_labels_may_be_numbers_or_lacking(tmp_path):
+    (tmp_path / "n.ts").write_text("@targetlabel true\n@data\n1,2:0.5\n3,4:1.5\n")
+    (tmp_path / "u.ts").write_text("@classLabel false\n@data\n1,2:3,4\n")
+    assert read(tmp_path / "n.ts").numbers and read(tmp_path / "n.ts").labels == ("0.5", "1.5")
+    assert read(tmp_path / "u.ts").labels == () and read(tmp_path / "u.ts").steps.shape == (1, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "archive"),
+    [
+        ("a.ts", "", True),
+        ("a_TRAIN.tsv", "1\t0.5\t1.5\n", True),
+        ("a.txt", "  1.0e+00  2.5e-01 NaN\n", True),
+        ("a.tsv", "age\theight\tgait\n1\t2\t3\n", False),
+        ("a.txt", "To be or not to be\n", False),
+        ("a.csv", "1,2,3\n", False),
+    ],
+)
+def test_what_is_taken_for_a_file_of_the_archives(tmp_path, name, content, archive):
+    (tmp_path / name).write_text(content)
+    assert is_archive(tmp_path / name) == archive

@@ -54,13 +54,16 @@ class Fit(Options):
       manyfit fit images/ --target folder --size 64
       manyfit fit shakespeare.txt --seeds 3
       manyfit fit reviews.csv --text review --target sentiment
+      manyfit fit GunPoint_TRAIN.ts --test GunPoint_TEST.ts
+      manyfit fit steps.csv --series person --time second --target gait
       manyfit fit --config adult.yaml --epochs 50
 
     Ctrl-C stops cleanly; manyfit resume goes on from there.
     """
 
     data: Annotated[Path | None, tyro.conf.Positional, place("DATA")] = None
-    """A table (CSV, TSV, Parquet, also .gz), a folder of images by class, .npz, IDX files, or a running text (.txt)."""
+    """A table (CSV, TSV, Parquet, also .gz), a folder of images by class, .npz, IDX files, a running text (.txt), or
+    labelled series (.ts, or .tsv as in the UCR archive)."""
     target: Annotated[str | None, arg("COLUMN")] = None
     """The column to predict; 'folder' where each class has a folder of images."""
     out: Annotated[Path | None, arg("FOLDER", "runs/<name of the data>", "-o")] = None
@@ -77,7 +80,7 @@ class Fit(Options):
     group: Annotated[str | None, arg("COLUMN")] = None
     """A column whose equal values stay together: all in training or all in testing."""
     time: Annotated[str | None, arg("COLUMN")] = None
-    """A column to split by: every fold is tested on what came after its training rows."""
+    """A column to split by: every fold is tested on what came after its training rows. With --series: to sort by."""
     weight: Annotated[str | None, arg("COLUMN")] = None
     """A column of row weights."""
     drop: Annotated[tuple[str, ...], arg("COLUMN ...")] = ()
@@ -115,16 +118,21 @@ class Fit(Options):
     """Labelled texts: the column that holds them; a folder of .txt files in a folder per class needs none."""
     min_count: Annotated[int | None, arg("N", "2 for words, else 1")] = None
     """Labelled texts: how often a token occurs in a fold's training rows to be known."""
-    length: Annotated[int | None, arg("TOKENS", "99 % of the texts, at most 512")] = None
-    """Labelled texts: how many tokens of a text are read, from its beginning."""
+    length: Annotated[int | None, arg("TOKENS", "99 % of the texts, at most 512; series whole")] = None
+    """Labelled texts and series: how many tokens or steps of each are read, from its beginning."""
     encoding: Annotated[str | None, arg("NAME", "utf-8")] = None
     """Labelled texts: how the files are encoded (latin-1, cp1252 …)."""
+
+    series: Annotated[str | None, arg("COLUMN")] = None
+    """Labelled series: of a table with a row a step the column that says which series a row is of (--time sorts);
+    files of the UCR and UEA archives (.ts, .tsv) need none."""
 
     model: Annotated[str, arg("NAME")] = "auto"
     """The network: mlp, resmlp, tabm for tables; cnn, cnn-bn, lenet, resnet20, resnet18, wrn-16-4, convnext,
     mobilenet, vit … for images; bow, textcnn, rnn, gru, lstm, transformer for labelled texts; decoder, gpt, lstm,
-    gru, rnn for running text; 'auto' takes an MLP for tables, a small CNN for images, a bag of words for labelled
-    texts and the decoder for running text."""
+    gru, rnn for running text; resnet1d, inception, rnn, gru, lstm for labelled series; 'auto' takes an MLP for tables,
+    a small CNN for images, a bag of words for labelled texts, resnet1d for labelled series and the decoder for running
+    text."""
     latent: Annotated[int | None, arg("N", "images 16, tables 4 to 16")] = None
     """Autoencoders (autoencoder, denoising, sparse, contractive, vae, beta-vae, iwae, vq-vae, fsq, masked): the code's
     numbers. They need no target; one that is given is left out of the inputs."""

@@ -179,7 +179,8 @@ def forecast(options: Forecast, resume: Path | None = None) -> int:
 def next_steps(predictor: Any, source: Any, run: Path, coverage: float | None) -> dict[str, Any]:
     """Columns of the steps after the last of each series: the forecast, its spread, quantiles and an interval."""
     from manyfit.data.series import SeriesData
-    from manyfit.experiment.forecasts import half_widths, read_forecasts
+    from manyfit.evaluate import half_widths
+    from manyfit.experiment.forecasts import read_forecasts
 
     encoder, objective = predictor.encoder, predictor.objective
     found = source if isinstance(source, SeriesData) else encoder.read(source)

@@ -176,6 +176,9 @@ def predict(options: Predict) -> int:
     files = image_files(predictor, options.data)
     if files:
         columns["file"] = files
+    if hasattr(predictor.encoder, "names"):
+        name, values = predictor.encoder.names(options.data)
+        columns |= {name: values} if values else {}
     if predictor.classes:
         assert found.labels is not None
         columns["prediction"] = found.labels
@@ -358,7 +361,7 @@ def interrupts(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
 
 def stem(path: Path) -> str:
     name = path.resolve().name
-    for ending in (".gz", ".csv", ".tsv", ".txt", ".parquet", ".npz"):
+    for ending in (".gz", ".csv", ".tsv", ".txt", ".ts", ".parquet", ".npz"):
         name = name.removesuffix(ending)
     return name or "run"
 

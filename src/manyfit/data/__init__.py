@@ -5,6 +5,9 @@ from manyfit.data.images import Images, ImageSchema
 from manyfit.data.images import read as read_images
 from manyfit.data.preprocess import TablePreprocess
 from manyfit.data.schema import Schema
+from manyfit.data.series_preprocess import SeriesPreprocess
+from manyfit.data.series_sets import SeriesSchema, SeriesSet
+from manyfit.data.series_sets import read as read_series
 from manyfit.data.table import Table
 from manyfit.data.table import read as read_table
 from manyfit.data.text_preprocess import TextPreprocess
@@ -19,6 +22,9 @@ __all__ = [
     "Images",
     "Intensities",
     "Schema",
+    "SeriesPreprocess",
+    "SeriesSchema",
+    "SeriesSet",
     "Table",
     "TablePreprocess",
     "TextPreprocess",
@@ -27,6 +33,7 @@ __all__ = [
     "Vectors",
     "learn_tokenizer",
     "read_images",
+    "read_series",
     "read_table",
     "read_texts",
 ]

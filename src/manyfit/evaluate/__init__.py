@@ -12,6 +12,7 @@ from manyfit.evaluate.conformal import (
     conformal_quantile,
     conformal_sets,
     cv_plus_interval,
+    half_widths,
 )
 from manyfit.evaluate.folds import Split, plan
 from manyfit.evaluate.intervals import (
@@ -67,6 +68,7 @@ __all__ = [
     "extrapolate",
     "fit_power_law",
     "friedman",
+    "half_widths",
     "hierarchical_interval",
     "holm",
     "label_suspects",

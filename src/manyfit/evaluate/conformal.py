@@ -150,6 +150,24 @@ def conformal_quantile(scores: npt.ArrayLike, coverage: float) -> Floats:
     return np.asarray(np.partition(s, place - 1, axis=0)[place - 1])
 
 
+def half_widths(residual: npt.ArrayLike, coverage: float) -> Floats:
+    """Conformal half widths ``(horizon, targets)`` by a backtest's errors ``(n, horizon, targets)``, NaN where unknown.
+
+    Those of each step ahead alone, infinite where a step has too few; split conformal (Vovk et al., 2005), whose
+    promise holds for series as far as the time to come is like the time of the backtest.
+
+    >>> half_widths(np.array([[[1.0]], [[-3.0]], [[2.0]], [[np.nan]]]), 0.75).tolist()
+    [[3.0]]
+    """
+    errors = np.abs(np.asarray(residual, np.float64))
+    found = np.full(errors.shape[1:], np.inf)
+    for place in np.ndindex(*found.shape):
+        here = errors[(slice(None), *place)]
+        if np.isfinite(here).any():
+            found[place] = conformal_quantile(here[np.isfinite(here)], coverage)
+    return found
+
+
 def _mass_ahead(p: Floats, rng: np.random.Generator) -> Floats:
     """Of each class the probability of those that are more probable, and a random share of its own."""
     order = np.argsort(-p, axis=1, kind="stable")

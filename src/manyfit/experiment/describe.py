@@ -15,12 +15,20 @@ from manyfit.space import Distribution
 def known() -> dict[str, type]:
     """The parts that a run folder may name: nothing else is ever rebuilt."""
     from manyfit import augment, environments, losses, models, optim
-    from manyfit.data import ImagePreprocess, Intensities, TablePreprocess, TextPreprocess, Vectors
+    from manyfit.data import (
+        ImagePreprocess,
+        Intensities,
+        SeriesPreprocess,
+        TablePreprocess,
+        TextPreprocess,
+        Vectors,
+    )
     from manyfit.models import autoencoders, gan
     from manyfit.objectives import Identity, NextToken, Supervised, adversarial, autoencoding, reinforcement
 
     parts: list[type] = [
         TextPreprocess,
+        SeriesPreprocess,
         *losses.LOSSES.values(),
         *optim.PARTS,
         *augment.PARTS,

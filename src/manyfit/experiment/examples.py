@@ -11,6 +11,7 @@ from manyfit.engine import RunFolder
 from manyfit.errors import ConfigError
 from manyfit.experiment import generation
 from manyfit.experiment.result import Result
+from manyfit.experiment.series_examples import write_series
 from manyfit.explain import agreement, class_activation_maps
 from manyfit.tasks.task import Task
 
@@ -26,6 +27,9 @@ def write_examples(folder: RunFolder, task: Task, result: Result) -> None:
     """``examples.safetensors`` of a classification of images; nothing where there is nothing to point at."""
     if task.about.get("kind") == "corpus":
         folder.write(generation.NAME, generation.samples_json(result).encode())
+        return
+    if task.about.get("kind") == "labelled series":
+        write_series(folder, task, result)
         return
     found = image_examples(task, result)
     if found is not None:

@@ -14,7 +14,6 @@ from safetensors.numpy import load, save
 
 from manyfit.engine import RunFolder
 from manyfit.errors import RunError
-from manyfit.evaluate import conformal_quantile
 from manyfit.experiment.experiment import Experiment
 from manyfit.experiment.predictor import Predictor
 from manyfit.experiment.result import Result
@@ -64,23 +63,6 @@ def backtest(result: Result, task: Task, experiment: Experiment) -> dict[str, np
         parts["row"].append(test.astype(np.int32))
         parts["fold"].append(np.full(len(test), fold, np.int32))
     return {name: np.concatenate(values) for name, values in parts.items()}
-
-
-def half_widths(residual: np.ndarray, coverage: float) -> np.ndarray:
-    """Conformal half widths ``(horizon, targets)`` by the backtest's errors ``(n, horizon, targets)``.
-
-    Those of each step ahead alone, infinite where a step has too few; split conformal (Vovk et al., 2005), whose
-    promise holds for series as far as the time to come is like the time of the backtest.
-    """
-    _, horizon, targets = residual.shape
-    found = np.full((horizon, targets), np.inf)
-    for h in range(horizon):
-        for c in range(targets):
-            errors = np.abs(residual[:, h, c])
-            errors = errors[np.isfinite(errors)]
-            if len(errors):
-                found[h, c] = conformal_quantile(errors, coverage)
-    return found
 
 
 def refit(experiment: Experiment, result: Result, task: Task) -> Predictor:

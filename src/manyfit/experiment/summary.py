@@ -88,7 +88,7 @@ def summarise(
 
     def interval(trial: int, metric: str) -> Interval:
         found = resampled_interval(table(trial, metric), **sizes_of(prepared))
-        return found.within(*metrics.METRICS[metric].bounds) if metric in metrics.METRICS else found
+        return found.within(*bounds_of(prepared, metric))
 
     sizes = _parameters(prepared)
     scores = []
@@ -233,8 +233,15 @@ def _search_score(
     else:
         losses = others_of(scores) * (-1.0 if prepared.direction == "maximize" else 1.0)
     found = resampled_interval(chosen_fold_by_fold(losses, scores), **sizes_of(prepared))
-    known = metrics.METRICS.get(prepared.metric)
-    return found.within(*known.bounds) if known else found
+    return found.within(*bounds_of(prepared, prepared.metric))
+
+
+def bounds_of(prepared: Prepared, metric: str) -> tuple[float, float]:
+    """What a score lies between, by the metric of that name or by the objective's ``bounds``."""
+    if prepared.task.kind != "own" and metric in metrics.METRICS:
+        return metrics.METRICS[metric].bounds
+    known = getattr(prepared.objective, "bounds", {})
+    return known.get(metric, (-np.inf, np.inf))
 
 
 def _validation(rows: Mapping[int, Mapping[str, Any]], members: Sequence[int]) -> float:

@@ -11,6 +11,7 @@ from manyfit.models.mobilenet import MobileNet
 from manyfit.models.names import named
 from manyfit.models.resmlp import ResMLP
 from manyfit.models.resnet import ResNet, WideResNet
+from manyfit.models.series_classifiers import InceptionTime, SeriesResNet, SeriesRNN
 from manyfit.models.tabm import TabM
 from manyfit.models.textcnn import TextCNN
 from manyfit.models.textrnn import TextRNN
@@ -36,6 +37,9 @@ PARTS = (
     TextCNN,
     TextRNN,
     TextTransformer,
+    InceptionTime,
+    SeriesResNet,
+    SeriesRNN,
 )
 """What a run folder may name."""
 
@@ -48,12 +52,15 @@ __all__ = [
     "ConvNeXt",
     "Custom",
     "Decoder",
+    "InceptionTime",
     "Inputs",
     "LeNet",
     "MobileNet",
     "Recurrent",
     "ResMLP",
     "ResNet",
+    "SeriesRNN",
+    "SeriesResNet",
     "TabM",
     "TextCNN",
     "TextRNN",

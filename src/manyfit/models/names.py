@@ -14,6 +14,7 @@ from manyfit.models.mlp import MLP
 from manyfit.models.mobilenet import IMAGENET, MobileNet
 from manyfit.models.resmlp import ResMLP
 from manyfit.models.resnet import ResNet, WideResNet
+from manyfit.models.series_classifiers import InceptionTime, SeriesResNet, SeriesRNN
 from manyfit.models.tabm import TabM
 from manyfit.models.textcnn import TextCNN
 from manyfit.models.textrnn import TextRNN
@@ -76,7 +77,14 @@ TEXTS: dict[str, Any] = {
 }
 """For a class, or a value, of each text."""
 
-NAMES: dict[str, Any] = {**TABLES, **IMAGES, **PIXELS, **TEXTS, **LANGUAGE}
+SERIES: dict[str, Any] = {
+    "resnet1d": SeriesResNet(),
+    "inception": InceptionTime(),
+    **{cell: SeriesRNN(cell) for cell in ("rnn", "gru", "lstm")},
+}
+"""For a class, or a value, of each series."""
+
+NAMES: dict[str, Any] = {**TABLES, **IMAGES, **PIXELS, **SERIES, **TEXTS, **LANGUAGE}
 """Every architecture that a configuration may name."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +58,12 @@ class Forecasting(BaseObjective):
             steps = self.lookback + self.horizon
             shapes["known"] = jax.ShapeDtypeStruct((1, steps, data["known"].shape[1]), jnp.float32)
         return dataclasses.replace(self, features=Inputs(shapes))
+
+    @property
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        """What its measures lie between, for intervals: no error is below 0."""
+        errors = [f"{of}{name}" for of in ("", "naive_", "seasonal_") for name in ("mse", "mae", "mase")]
+        return {**dict.fromkeys((*errors, "pinball"), (0.0, math.inf)), "coverage": (0.0, 1.0)}
 
     # The protocol
 

@@ -64,7 +64,7 @@ def plural(count: int, noun: str) -> str:
     >>> plural(1, "network"), plural(1200, "network")
     ('1 network', '1,200 networks')
     """
-    return f"{grouped(count)} {noun}{'' if count == 1 else 's'}"
+    return f"{grouped(count)} {noun}{'' if count == 1 or noun.endswith('series') else 's'}"
 
 
 def decimals(low: float, high: float, digits: int | None = None) -> int | None:
@@ -175,6 +175,8 @@ _NAMES = {
     "ece": "calibration error",
     "rmse": "RMSE",
     "mae": "MAE",
+    "mse": "MSE",
+    "mase": "MASE",
     "r2": "R²",
 }
 

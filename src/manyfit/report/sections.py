@@ -40,6 +40,7 @@ from manyfit.report.numbers import (
 )
 from manyfit.report.pareto import pareto
 from manyfit.report.pictures import pictures
+from manyfit.report.series import forecasts, labelled_series
 from manyfit.report.spread import spread
 from manyfit.report.svg import Chart, c, document
 from manyfit.report.writing import writing
@@ -78,6 +79,8 @@ def context(run: RunFiles) -> dict[str, Any]:
         "examples": examples(run),
         "writing": writing(run),
         "pictures": pictures(run.path),
+        "series": labelled_series(run),
+        "forecasts": forecasts(run),
         "about": about_data(run),
         "how": how(run),
         "doubts": doubts(run, found),
@@ -105,7 +108,7 @@ def facts(run: RunFiles, found: Findings) -> list[tuple[str, str]]:
             out.append((name, grouped(count)))
     rows = run.part("data").get("rows")
     if isinstance(rows, int):
-        out.append((f"{words.noun(run)}s", grouped(rows)))
+        out.append((words.nouns(run), grouped(rows)))
     if found.chosen and found.chosen.parameters:
         out.append(("parameters each", grouped(found.chosen.parameters)))
     total = real(nested(run.summary, "timing").get("total"))

@@ -33,6 +33,9 @@ _MEANING = {
     "rmse": "root of the mean squared error, in units of the target; lower is better",
     "mae": "mean absolute error, in units of the target; lower is better",
     "r2": "share of the variance explained; 0 is always predicting the mean",
+    "mse": "mean squared error; lower is better",
+    "mase": "absolute error over that of repeating the last season in training; lower is better",
+    "pinball": "mean loss of the quantiles; lower is better",
     "median_absolute_error": "half of the errors are smaller; lower is better",
 }
 _TASKS = {
@@ -57,7 +60,13 @@ def meaning(metric: str) -> str:
 
 def noun(run: RunFiles) -> str:
     """What a row of the data is."""
-    return "image" if run.part("data").get("kind") == "images" else "row"
+    return {"images": "image", "labelled series": "series"}.get(str(run.part("data").get("kind")), "row")
+
+
+def nouns(run: RunFiles) -> str:
+    """What several rows of the data are."""
+    word = noun(run)
+    return word if word == "series" else f"{word}s"
 
 
 def task(run: RunFiles) -> str:
@@ -77,7 +86,7 @@ def headline(run: RunFiles, found: Findings) -> Markup:
         ).format(found.chosen.trial)
     mean, low, high = interval(s.mean, s.low, s.high, run.metric)
     value = Markup("<strong>{}</strong>").format(data(s.mean, mean))
-    rows = f"{noun(run)}s"
+    rows = nouns(run)
     if run.metric in _CLAIMS:
         said = Markup(_CLAIMS[run.metric]).format(value, rows=rows, row=noun(run))
     else:

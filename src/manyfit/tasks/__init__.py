@@ -29,10 +29,14 @@ def task_of(data: Any) -> Task:
         from manyfit.tasks.texts import text_task
 
         return text_task(data)
+    if kind == "SeriesSet":
+        from manyfit.tasks.series import series_task
+
+        return series_task(data)
     if data is None or isinstance(data, (dict, np.ndarray)):
         return from_arrays(data)
     raise ConfigError(
         f"data is a {kind}: give manyfit.data.read_table(...), manyfit.data.read_images(...), "
-        "manyfit.data.read_texts(...), "
+        "manyfit.data.read_texts(...), manyfit.data.read_series(...), "
         "an array, a dict of arrays or None"
     )

@@ -17,7 +17,7 @@ from manyfit.losses import LOSSES, Loss
 from manyfit.losses import named as named_loss
 from manyfit.models import MLP
 from manyfit.models import named as named_model
-from manyfit.models.names import IMAGES, LANGUAGE, PIXELS, TABLES, TEXTS
+from manyfit.models.names import IMAGES, LANGUAGE, PIXELS, SERIES, TABLES, TEXTS
 from manyfit.objectives import Supervised
 from manyfit.optim import EMA, SAM, SWA, Accumulate, LayerDecay, Optimizer, named, named_schedule
 from manyfit.space import Distribution, collect, loguniform, uniform
@@ -82,6 +82,10 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
         from manyfit.tasks.text_defaults import text_experiment
 
         return text_experiment(task, asked)
+    if task.about.get("kind") == "labelled series":
+        from manyfit.tasks.series import series_experiment
+
+        return series_experiment(task, asked)
     images = task.about.get("kind") == "images"
     model = model_for(task, asked)
     optimizer = optimizer_for(asked, search=not images)
@@ -200,6 +204,10 @@ def model_for(task: Task, asked: Mapping[str, Any]) -> Any:
     if kind in TEXTS:
         raise ConfigError(
             f"model {kind!r} reads texts (--text COLUMN, or a folder of .txt files): leave it out"
+        )
+    if kind in SERIES:
+        raise ConfigError(
+            f"model {kind!r} reads labelled series (a .ts file, or --series COLUMN): leave it out"
         )
     if kind not in fitting:
         read, given = ("images", "a table") if kind in {**IMAGES, **PIXELS} else ("tables", "images")

@@ -34,4 +34,8 @@ def encoder_from_json(content: Mapping[str, Any] | None) -> Encoder | None:
         from manyfit.tasks.texts import TextsEncoder
 
         return TextsEncoder.from_json(content)
+    if kind == "labelled series":
+        from manyfit.tasks.series import SeriesSetEncoder
+
+        return SeriesSetEncoder.from_json(content)
     raise RunError(f"the model reads {kind!r}, which this version of manyfit does not know")

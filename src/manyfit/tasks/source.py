@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from manyfit.data.text_files import holds_texts
+from manyfit.data.ucr import is_archive
 from manyfit.errors import ConfigError, DataError
 from manyfit.tasks.language import is_corpus
 from manyfit.tasks.task import Task
@@ -26,9 +27,16 @@ def read_task(options: Any) -> Task:
         from manyfit.tasks.unsupervised import unsupervised_task
 
         return unsupervised_task(options, as_images=is_images(path, options.target))
+    if options.series is not None or (options.target is None and not path.is_dir() and is_archive(path)):
+        return _series(path, options)
     if options.text is not None or (path.is_dir() and holds_texts(path)):
         return _texts(path, options)
-    _refuse(options, path, _TEXTS_ONLY, "is for labelled texts (--text COLUMN, or a folder of .txt files)")
+    _refuse(
+        options,
+        path,
+        _TEXTS_ONLY,
+        "is for labelled texts (--text COLUMN, or a folder of .txt files) or series",
+    )
     if not is_corpus(path, options.target) and options.stream:
         raise ConfigError(f"{path}: --stream is for running text, a .txt file without --target; leave it out")
     if is_corpus(path, options.target):
@@ -67,6 +75,29 @@ def read_task(options: Any) -> Task:
     )
     bins = BINS if options.embedding in ("auto", "piecewise") else 0
     return table_task(found, scaling=options.scaling, bins=bins, metric=options.metric)
+
+
+def _series(path: Path, options: Any) -> Task:
+    from manyfit.data import series_sets
+    from manyfit.tasks.series import series_task
+
+    other = {**dict.fromkeys(("size", "text", "min_count", "encoding")), **_CORPUS_ONLY, "kinds": (), "stream": False}
+    _refuse(options, path, other, "is not for labelled series")
+    _refuse(options, path, {"gap": 0.0, "window": None, "embargo": None}, "splits rows by time, not series")
+    found = series_sets.read(
+        path,
+        options.target,
+        series=options.series,
+        time=options.time,
+        task=None if options.task == "auto" else options.task,
+        group=options.group,
+        weight=options.weight,
+        drop=options.drop,
+        length=options.length,
+        header=options.header,
+        missing_target=options.missing_target,
+    )
+    return series_task(found, scaling=options.scaling, metric=options.metric)
 
 
 def _texts(path: Path, options: Any) -> Task:
