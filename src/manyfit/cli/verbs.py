@@ -176,8 +176,8 @@ def predict(options: Predict) -> int:
     files = image_files(predictor, options.data)
     if files:
         columns["file"] = files
-    if hasattr(predictor.encoder, "names"):
-        name, values = predictor.encoder.names(options.data)
+    if (named := getattr(predictor.encoder, "names", None)) is not None:
+        name, values = named(options.data)
         columns |= {name: values} if values else {}
     if predictor.classes:
         assert found.labels is not None

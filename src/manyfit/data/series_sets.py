@@ -180,6 +180,7 @@ def read(
     if length is not None and length < 1:
         raise ConfigError(f"length={length}: give the number of steps to read of a series, at least 1")
     warnings: list[str] = []
+    special: dict[str, Any] = {}
     if series is None:
         given = {"target": target, "time": time, "group": group, "weight": weight}
         for name, value in given.items():
@@ -192,9 +193,9 @@ def read(
         found = ucr.read(Path(source))
         if not found.labels:
             raise DataError(f"{found.source} has no labels (@classLabel false), so there is nothing to learn")
-        raw, steps, special = _labels(found), found.steps, {}
+        raw, steps = _labels(found), found.steps
         channels = tuple(f"channel {c}" for c in range(steps.shape[2]))
-        target, task = LABEL, task or ("regression" if found.numbers else "classification")
+        aim, task = LABEL, task or ("regression" if found.numbers else "classification")
     else:
         if target is None:
             raise ConfigError("say which column is the label of the series: target (--target)")
@@ -211,15 +212,15 @@ def read(
             _there(whole, name, "drop")
         channels = _channels(whole, {*used, *drop}, warnings)
         steps, _, first = _long(whole, series, time, channels, warnings)
-        for name in (target, group, weight):
-            if name is not None:
-                _constant(whole, name, series)
-        raw = whole.take(first)
+        for column in (target, group, weight):
+            if column is not None:
+                _constant(whole, column, series)
+        raw, aim = whole.take(first), target
         special = {"group": group, "weight": weight}
     rows = np.arange(len(raw))
     if missing_target == "drop":
-        rows = np.flatnonzero(~raw[target].missing)
-    wanted = {target, *special.values()}
+        rows = np.flatnonzero(~raw[aim].missing)
+    wanted = {aim, *special.values()}
     labels = Raw(
         raw.source,
         (
@@ -231,10 +232,10 @@ def read(
         raw.lines,
     )
     table = read_table(
-        labels, target, task=task, kinds={_PLACE: "number"}, missing_target=missing_target, **special
+        labels, aim, task=task, kinds={_PLACE: "number"}, missing_target=missing_target, **special
     )
     warnings += table.warnings
-    aim = table.schema
+    learned = table.schema
     steps, lengths, gaps = filled(steps[rows][:, :length])
     if gaps:
         warnings.append(f"{gaps:,} missing values within series were interpolated between their neighbours")
@@ -246,7 +247,7 @@ def read(
             f"{flat[0]!r} is constant" + (f", and {len(flat) - 1} more channels" if flat[1:] else "")
         )
     schema = SeriesSchema(
-        Schema((), (), aim.target, aim.task, aim.classes, MISSING, raw.named),
+        Schema((), (), aim, learned.task, learned.classes, MISSING, raw.named),
         channels,
         steps.shape[1],
         length,
@@ -254,7 +255,7 @@ def read(
         time,
         header,
     )
-    digest = hashlib.sha256(repr((channels, aim.classes)).encode())
+    digest = hashlib.sha256(repr((channels, learned.classes)).encode())
     for part in (steps, lengths, np.ascontiguousarray(table.target)):
         digest.update(part.tobytes())
     return SeriesSet(

@@ -8,7 +8,7 @@ that a series padded further gives the same.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -81,7 +81,8 @@ class InceptionTime:
     def build(self, inputs: Inputs, outputs: int, *, rngs: nnx.Rngs) -> nnx.Module:
         """A module that maps ``steps`` ``(B, T, C)`` and ``lengths`` ``(B,)`` to ``(B, outputs)``."""
         out = self.width * (len(self.sizes) + 1)
-        into, blocks = channels_of(inputs, self), []
+        into = channels_of(inputs, self)
+        blocks: list[nnx.Module] = []
         for first in range(0, self.depth, 3):
             blocks.append(_Inceptions(into, self.width, self.sizes, min(3, self.depth - first), rngs))
             into = out
@@ -92,7 +93,7 @@ class Convolutional(nnx.Module):
     """Blocks over masked steps, the mean over the real ones, a linear layer."""
 
     def __init__(
-        self, blocks: list[nnx.Module], features: int, outputs: int, rate: Any, rngs: nnx.Rngs
+        self, blocks: Sequence[nnx.Module], features: int, outputs: int, rate: Any, rngs: nnx.Rngs
     ) -> None:
         self.blocks = nnx.List(blocks)
         self.dropout = Dropout(rate, rngs=rngs)

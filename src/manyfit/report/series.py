@@ -169,12 +169,12 @@ def _window(found: Arrays, w: int, c: int, coverage: float, name: str) -> Chart:
     return Chart(clipped(name, 30), figure.render(), caption, legend)
 
 
-def _measures(run: RunFiles) -> tuple[list[tuple[str, list[str]]], list[str]]:
+def _measures(run: RunFiles) -> tuple[list[tuple[str, Sequence[str]]], list[str]]:
     """Errors of the networks, the last value and the last season on the same windows."""
     scores = nested(run.summary, "scores")
     kinds: Mapping[str, str] = {"": "networks", "naive_": "last value", "seasonal_": "last season"}
     kinds = {prefix: name for prefix, name in kinds.items() if f"{prefix}mae" in scores}
-    rows = []
+    rows: list[tuple[str, Sequence[str]]] = []
     for measure in ("mse", "mae", "mase"):
         cells = []
         for prefix in kinds:
