@@ -81,7 +81,12 @@ def _series(path: Path, options: Any) -> Task:
     from manyfit.data import series_sets
     from manyfit.tasks.series import series_task
 
-    other = {**dict.fromkeys(("size", "text", "min_count", "encoding")), **_CORPUS_ONLY, "kinds": (), "stream": False}
+    other = {
+        **dict.fromkeys(("size", "text", "min_count", "encoding")),
+        **_CORPUS_ONLY,
+        "kinds": (),
+        "stream": False,
+    }
     _refuse(options, path, other, "is not for labelled series")
     _refuse(options, path, {"gap": 0.0, "window": None, "embargo": None}, "splits rows by time, not series")
     found = series_sets.read(
