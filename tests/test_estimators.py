@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from manyfit import CNNClassifier, MLPClassifier, MLPRegressor, augment, optim
+from manyfit import VAE, Autoencoder, CNNClassifier, MLPClassifier, MLPRegressor, augment, optim
 from manyfit.errors import ConfigError
 
 # Small enough for a second of training each, large enough for the accuracies that the checks ask for.
@@ -32,6 +32,7 @@ CHECKED = [
     MLPClassifier((8,), **PLAIN, scaling="standard"),
     MLPRegressor((16,), **PLAIN, scaling="standard"),
     CNNClassifier((4,), 8, **PLAIN),
+    Autoencoder(2, (4,), folds=2, epochs=2, batch_size=8),
 ]
 
 WEIGHTS = (
@@ -42,6 +43,7 @@ EXPECTED = {
     "MLPClassifier": {"check_sample_weight_equivalence_on_dense_data": WEIGHTS},
     "MLPRegressor": {"check_sample_weight_equivalence_on_dense_data": WEIGHTS},
     "CNNClassifier": {},
+    "Autoencoder": {},
 }
 
 

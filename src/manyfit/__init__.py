@@ -26,6 +26,8 @@ _NAMES = {
     "MLPClassifier": "manyfit.estimators",
     "MLPRegressor": "manyfit.estimators",
     "CNNClassifier": "manyfit.estimators",
+    "Autoencoder": "manyfit.estimators",
+    "VAE": "manyfit.estimators",
     "inspect_network": "manyfit.inspect",
     "Numeric": "manyfit.space",
     "uniform": "manyfit.space",
@@ -51,7 +53,7 @@ _ROOMS = {
 }
 
 if TYPE_CHECKING:
-    from manyfit.estimators import CNNClassifier, MLPClassifier, MLPRegressor
+    from manyfit.estimators import VAE, Autoencoder, CNNClassifier, MLPClassifier, MLPRegressor
     from manyfit.experiment import Experiment, Predictor, Result, learning_curve, learning_rate_range
     from manyfit.inspect import inspect_network
     from manyfit.objectives import Supervised
@@ -81,6 +83,8 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "GAN",
+    "VAE",
+    "Autoencoder",
     "CNNClassifier",
     "Experiment",
     "MLPClassifier",

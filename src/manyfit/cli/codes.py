@@ -55,7 +55,7 @@ def transform(options: Transform) -> int:
 
     if options.out is not None:
         check_ending(options.out)
-    run = Codes(options.run)
+    run = Codes.load(options.run)
     codes = run.transform(options.data)
     columns = {f"code{i}": codes[:, i] for i in range(codes.shape[1])}
     return _write(run, options, columns, f"codes of {len(codes)} rows")
@@ -67,7 +67,7 @@ def anomalies(options: Anomalies) -> int:
 
     if options.out is not None:
         check_ending(options.out)
-    run = Codes(options.run)
+    run = Codes.load(options.run)
     scores, p = run.anomalies(options.data)
     columns: dict[str, Any] = {"score": scores}
     if p is not None:

@@ -20,7 +20,7 @@ from manyfit.space import loguniform
 from manyfit.tasks.defaults import batch_size_for
 from manyfit.tasks.task import Task
 
-_FEWEST = 4
+FEWEST = 4
 """Rows that training, stopping and testing need at least."""
 
 
@@ -59,18 +59,19 @@ class Estimator(BaseEstimator, ABC):
         return rule(learning_rate=learning_rate, weight_decay=weight_decay, clip=1.0)
 
     def _run(self, task: Task, model: Any, augment: tuple[Any, ...] = (), views: Any = "one") -> None:
+        balance = getattr(self, "class_weight", None) == "balanced"
+        self._train(
+            task,
+            Supervised(model, optimizer=self._optimizer(), balance=balance, augment=augment, views=views),
+        )
+
+    def _train(self, task: Task, objective: Any, metric: str | None = None) -> None:
         given: Any = self
         seed = given.random_state
         if not isinstance(seed, (int, np.integer)):
             seed = check_random_state(seed).randint(2**31 - 1)
         result = Experiment(
-            Supervised(
-                model,
-                optimizer=self._optimizer(),
-                balance=getattr(self, "class_weight", None) == "balanced",
-                augment=augment,
-                views=views,
-            ),
+            objective,
             task,
             trials=given.trials,
             seeds=given.seeds,
@@ -80,6 +81,7 @@ class Estimator(BaseEstimator, ABC):
             batch_size=batch_size_for(task.rows) if given.batch_size == "auto" else given.batch_size,
             validation=given.validation,
             seed=int(seed),
+            metric=metric,
         ).run()
         if result.predictor is None:
             raise RunError(f"{type(self).__name__} has no model to predict with: {result.why}")
@@ -96,9 +98,9 @@ def _folds(task: Task, folds: Any, seed: int) -> Any:
     """
     if not isinstance(folds, (int, np.integer)) or folds < 1:
         raise ConfigError(f"folds={folds!r}: give a whole number of at least 1")
-    if task.rows < _FEWEST:
+    if task.rows < FEWEST:
         raise ValueError(
-            f"n_samples={task.rows}: training, stopping and testing need at least {_FEWEST} rows (samples)"
+            f"n_samples={task.rows}: training, stopping and testing need at least {FEWEST} rows (samples)"
         )
     labels = task.labels
     if labels is None:

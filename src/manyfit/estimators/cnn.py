@@ -12,6 +12,7 @@ from manyfit.augment import named
 from manyfit.data import ImagePreprocess
 from manyfit.errors import ConfigError, nearest
 from manyfit.estimators.base import Classifier
+from manyfit.estimators.pixels import check_same, image_of, pixels_of, rows_of, shape_of
 from manyfit.models import CNN
 from manyfit.models.names import IMAGES
 from manyfit.tasks.task import Task, fingerprint
@@ -98,11 +99,12 @@ class CNNClassifier(Classifier):
         finite, and shapes that do not fit; ``ConfigError``, a ``ValueError`` too,
         for settings out of range.
         """
-        shape = _image(X)
-        X, y = validate_data(self, _rows(X), y, dtype="numeric")
+        shape = image_of(X)
+        X, y = validate_data(self, rows_of(X), y, dtype="numeric")
         encoded = self._encode(y)
-        self.image_shape_ = self._shape(X.shape[1], shape)
-        data = {"inputs": self._pixels(X), "target": encoded}
+        given = None if self.image_shape is None else tuple(self.image_shape)
+        self.image_shape_ = shape_of(X.shape[1], shape, given)
+        data = {"inputs": pixels_of(X, self.image_shape_), "target": encoded}
         task = Task(
             kind=self._kind,
             data=data,
@@ -146,52 +148,5 @@ class CNNClassifier(Classifier):
         return tuple(self.augment)
 
     def _inputs(self, X: Any) -> dict[str, np.ndarray]:
-        shape = _image(X)
-        if shape is not None and shape != self.image_shape_:
-            raise ValueError(f"X holds images of shape {shape}, the model was trained on {self.image_shape_}")
-        return self._pixels(validate_data(self, _rows(X), reset=False, dtype="numeric"))
-
-    def _shape(self, features: int, image: tuple[int, int, int] | None) -> tuple[int, int, int]:
-        given = None if self.image_shape is None else tuple(self.image_shape)
-        if given is not None and (len(given) not in (2, 3) or min(given) < 1):
-            raise ConfigError(f"image_shape={given}: give (height, width) or (height, width, channels)")
-        if given is not None:
-            height, width, channels = (*given, 1)[:3]
-            if height * width * channels != features:
-                raise ValueError(
-                    f"image_shape={given} has {height * width * channels} pixels, X has {features} features"
-                )
-            if image is not None and image != (height, width, channels):
-                raise ValueError(f"X holds images of shape {image}, image_shape is {given}")
-            return height, width, channels
-        if image is not None:
-            return image
-        side = round(features**0.5)
-        return (side, side, 1) if side * side == features else (features, 1, 1)
-
-    def _pixels(self, X: np.ndarray) -> dict[str, np.ndarray]:
-        if X.dtype != np.uint8:
-            with np.errstate(over="ignore"):
-                X = X.astype(np.float32)
-            if np.isinf(X).any():
-                raise ValueError("X holds a value too large for dtype('float32')")
-        return {"pixels": X.reshape(len(X), *self.image_shape_)}
-
-
-def _image(X: Any) -> tuple[int, int, int] | None:
-    """(height, width, channels) of an array of images; None for rows of pixels, and for what is no array."""
-    shape: tuple[int, ...] = getattr(X, "shape", ())
-    if len(shape) == 4:
-        return shape[1], shape[2], shape[3]
-    if len(shape) == 3:
-        return shape[1], shape[2], 1
-    if len(shape) > 4:
-        raise ValueError(
-            f"X has shape {shape}: give (rows, height, width), with channels last if there are any"
-        )
-    return None
-
-
-def _rows(X: Any) -> Any:
-    """Images as rows of pixels, all else as it is."""
-    return X if _image(X) is None else np.asarray(X).reshape(len(X), -1)
+        check_same(X, self.image_shape_)
+        return pixels_of(validate_data(self, rows_of(X), reset=False, dtype="numeric"), self.image_shape_)

@@ -37,6 +37,12 @@ def table_of_frame(frame: nw.DataFrame[Any], target: np.ndarray, *, classificati
     )
 
 
+def table_of_columns(frame: nw.DataFrame[Any]) -> Table:
+    """The same without a target."""
+    kinds = {str(column): "number" for column, dtype in frame.schema.items() if dtype.is_numeric()}
+    return read_table(frame.to_native(), None, kinds=kinds)
+
+
 def table_of_array(X: np.ndarray, names: Sequence[str]) -> Table:
     """Every column of ``X`` float64 ``(rows, features)`` as a number, NaN where missing."""
     columns = tuple(ColumnSchema(n, "number", offset=o) for n, o in zip(names, _offsets(X), strict=True))

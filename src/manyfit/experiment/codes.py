@@ -8,16 +8,15 @@ float32 ``(n,)``, held-out rows scored by the networks of their fold; ``pictures
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import load
 
-from manyfit.engine import RunFolder
 from manyfit.errors import DataError, RunError
 from manyfit.experiment.predictor import Predictor
 from manyfit.experiment.preparation import Prepared
@@ -30,13 +29,6 @@ MOST_PICTURED = 256
 BLOCK = 256
 
 
-def write_codes(folder: RunFolder, prepared: Prepared, result: Result) -> None:
-    """``codes.safetensors`` of a run of autoencoders; nothing for other runs, and where nothing was chosen."""
-    found = codes_of(prepared, result)
-    if found is not None:
-        folder.write(NAME, save({name: np.asarray(a, order="C") for name, a in found.items()}))
-
-
 def codes_of(prepared: Prepared, result: Result) -> dict[str, np.ndarray] | None:
     """What ``codes.safetensors`` holds."""
     predictor = result.predictor
@@ -47,11 +39,14 @@ def codes_of(prepared: Prepared, result: Result) -> dict[str, np.ndarray] | None
     best = int(np.argmin([row["validation"]["loss"] for row in rows]))
     inputs = prepared.task.data["inputs"]
     scored: list[tuple[int, np.ndarray]] = []
+    score = method_of(predictor.objective, "score")
     for fold, split in enumerate(prepared.splits):
         mine = np.flatnonzero(folds == fold)
         if len(mine) and len(split.test):
             test = jax.tree.map(lambda leaf, s=split: leaf[s.test[:MOST_CALIBRATED]], inputs)
-            scored.append((fold, run_members(predictor, "score", test, mine).mean(axis=0)))
+            scored.append(
+                (fold, in_blocks(score, members_of(predictor, mine), {"inputs": test}).mean(axis=0))
+            )
     none = np.zeros(0, np.float32)
     found = {
         "member_fold": folds,
@@ -69,11 +64,19 @@ def codes_of(prepared: Prepared, result: Result) -> dict[str, np.ndarray] | None
     return found
 
 
-def run_members(predictor: Predictor, method: str, inputs: Any, members: np.ndarray) -> np.ndarray:
-    """What a method of the objective gives for rows, by some of the members: ``(members, rows, ...)``."""
-    one: Callable[..., Any] = getattr(predictor.objective, method)
-    many = jax.jit(jax.vmap(lambda model, x: one(model, {"inputs": x}), (0, None)))
-    models = jax.tree.map(lambda leaf: leaf[members], predictor.models)
+def members_of(predictor: Predictor, members: Any) -> Any:
+    """The models of some of the members, stacked."""
+    return jax.tree.map(lambda leaf: leaf[np.asarray(members)], predictor.models)
+
+
+def method_of(objective: Any, method: str) -> Callable[..., Any]:
+    """A method of the objective for several models and one block of rows, compiled."""
+    one: Callable[..., Any] = getattr(objective, method)
+    return jax.jit(jax.vmap(lambda model, rows: one(model, rows), (0, None)))
+
+
+def in_blocks(many: Callable[..., Any], models: Any, inputs: Any) -> np.ndarray:
+    """What ``many`` gives for all rows, block by block, so that no answer depends on how many there are."""
     count = len(jax.tree.leaves(inputs)[0])
     if not count:
         raise DataError("there are no rows")
@@ -81,8 +84,8 @@ def run_members(predictor: Predictor, method: str, inputs: Any, members: np.ndar
     for start in range(0, count, BLOCK):
         place = np.minimum(np.arange(start, start + BLOCK), count - 1)  # what is short repeats the last row
         part = many(models, jax.tree.map(lambda leaf, p=place: leaf[p], inputs))
-        parts.append(np.asarray(part)[:, : count - start])
-    return np.concatenate(parts, axis=1)
+        parts.append(jax.tree.map(lambda leaf, c=count - start: np.asarray(leaf)[:, :c], part))
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *parts)
 
 
 def _pictures(predictor: Predictor, model: Any, pixels: np.ndarray) -> dict[str, Any]:
@@ -91,29 +94,42 @@ def _pictures(predictor: Predictor, model: Any, pixels: np.ndarray) -> dict[str,
 
 
 class Codes:
-    """An autoencoder's run in use: codes of new rows, and how strange they are.
+    """An autoencoder in use: codes of new rows, rows of codes, and how strange rows are.
 
-    Raises ``RunError`` for the folder of another kind of run.
+    ``known`` is what ``codes_of`` found when it was trained.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.predictor = Predictor.load(path)
+    def __init__(self, predictor: Predictor, known: Mapping[str, np.ndarray]) -> None:
+        self.predictor = predictor
+        self.best = int(known["best"][0])
+        self.folds = known["member_fold"]
+        self.calibration = (known["calibration_fold"], known["calibration_score"])
+        self._compiled: dict[str, Callable[..., Any]] = {}
+
+    @classmethod
+    def load(cls, path: str | Path) -> Codes:
+        """Those of a run folder; raises ``RunError`` for the folder of another kind of run, and a broken one."""
+        predictor = Predictor.load(path)
         place = Path(path) / NAME
-        if not hasattr(self.predictor.objective, "reconstruct"):
+        if not hasattr(predictor.objective, "reconstruct"):
             raise RunError(f"{path} is no run of an autoencoder: begin one with manyfit fit DATA --model vae")
         try:
-            self.known = dict(load(place.read_bytes()))
-            self.best = int(self.known["best"][0])
-            self.folds = self.known["member_fold"]
-            self.calibration = (self.known["calibration_fold"], self.known["calibration_score"])
+            found = cls(predictor, load(place.read_bytes()))
         except (OSError, SafetensorError, KeyError, IndexError) as error:
             raise RunError(f"{place} cannot be read ({error}); resume or repeat the run") from error
-        if len(self.folds) != self.predictor.members or not 0 <= self.best < self.predictor.members:
+        if len(found.folds) != predictor.members or not 0 <= found.best < predictor.members:
             raise RunError(f"{place} does not fit the model beside it; resume or repeat the run")
+        return found
 
     def transform(self, rows: Any) -> np.ndarray:
         """Codes ``(rows, latent)`` by the network of the lowest validation loss: each has a code of its own."""
-        return run_members(self.predictor, "predict", self._inputs(rows), np.array([self.best]))[0]
+        found: np.ndarray = self._answers("predict", {"inputs": self._inputs(rows)}, [self.best])[0]
+        return found
+
+    def restore(self, codes: np.ndarray) -> dict[str, np.ndarray]:
+        """Rows for codes ``(rows, latent)`` of ``transform``, in the units of the data and by name as they came."""
+        found = self._answers("restore", np.asarray(codes, np.float32), [self.best])
+        return {name: values[0] for name, values in found.items()}
 
     def anomalies(self, rows: Any) -> tuple[np.ndarray, np.ndarray | None]:
         """Scores ``(rows,)``, the greater the stranger, of all networks together, and their p-values.
@@ -122,8 +138,7 @@ class Codes:
         by the networks that had not seen it (cross-conformal: Vovk, 2015). Of ordinary rows about 5 % have one
         below 0.05. None where the run held no rows out.
         """
-        inputs = self._inputs(rows)
-        each = run_members(self.predictor, "score", inputs, np.arange(self.predictor.members))
+        each = self._answers("score", {"inputs": self._inputs(rows)}, range(self.predictor.members))
         fold, score = self.calibration
         if not len(score):
             return each.mean(axis=0), None
@@ -134,6 +149,14 @@ class Codes:
             above += len(known) - np.searchsorted(known, mine, side="left")
         return each.mean(axis=0), (1 + above) / (1 + len(score))
 
+    def _answers(self, method: str, rows: Any, members: Sequence[int]) -> Any:
+        if method not in self._compiled:
+            self._compiled[method] = method_of(self.predictor.objective, method)
+        return in_blocks(self._compiled[method], members_of(self.predictor, members), rows)
+
     def _inputs(self, rows: Any) -> Any:
         encoder = self.predictor.encoder
         return rows if encoder is None else encoder.encode(rows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_compiled": {}}

@@ -83,6 +83,8 @@ class Result:
     """Whether it was the budget that ended it."""
     checks: Mapping[str, Any] = field(default_factory=dict)
     """Calibration before and after, labels that may be wrong, rows of identical inputs: as in ``summary.json``."""
+    codes: Mapping[str, np.ndarray] | None = None
+    """Of autoencoders: what ``codes.safetensors`` holds (``experiment.codes``)."""
 
     @property
     def best(self) -> Predictor:

@@ -27,7 +27,7 @@ from manyfit.engine.devices import use_compilation_cache
 from manyfit.engine.folder import plain
 from manyfit.errors import ConfigError, RunError
 from manyfit.experiment.checks import checks_of
-from manyfit.experiment.codes import write_codes
+from manyfit.experiment.codes import codes_of
 from manyfit.experiment.examples import write_examples
 from manyfit.experiment.files import request_of, write_result
 from manyfit.experiment.latency import latencies
@@ -140,12 +140,12 @@ class Run:
                 result = dataclasses.replace(result, trials=timed)
             checks = checks_of(result.predictions, prepared.task.classes, self.twins)
             result = dataclasses.replace(result, out_of_budget=late, checks=checks)
+            result = dataclasses.replace(result, codes=codes_of(prepared, result))
             self.timing["score"] = time.perf_counter() - scoring
             self.timing["total"] = time.perf_counter() - self.started
             if folder is not None:
                 write_result(folder, result)
                 write_examples(folder, prepared.task, result)
-                write_codes(folder, prepared, result)
         except RunError as error:
             if folder is None:
                 raise

@@ -133,15 +133,27 @@ def image_rows(path: Path, *, target: str | None = None, size: int | None = None
     else:
         pixels, schema, warnings = found.pixels, found.schema, found.warnings
         labels, classes, summary = found.target, found.classes, found.summary()
-    inputs = {"pixels": pixels}
-    about = {"source": str(path), "kind": "images", "fingerprint": fingerprint(inputs), "summary": summary}
+    about = {"source": str(path), "summary": summary, "warnings": list(warnings)}
+    return array_rows({"pixels": pixels}, labels, classes, encoder=ImageEncoder(schema), about=about)
+
+
+def array_rows(
+    inputs: dict[str, np.ndarray],
+    labels: np.ndarray | None = None,
+    classes: tuple[str, ...] = (),
+    *,
+    encoder: ImageEncoder | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> Task:
+    """The task of ``{"pixels": (rows, H, W, C)}``."""
+    known = {"source": "arrays", "kind": "images", "columns": [], "warnings": []}
     return _task(
         inputs,
         labels,
         classes,
         preprocess=Intensities(),
-        encoder=ImageEncoder(schema),
-        about=about | {"columns": [], "warnings": list(warnings)},
+        encoder=encoder,
+        about=known | {"fingerprint": fingerprint(inputs)} | dict(about or {}),
     )
 
 

@@ -175,10 +175,17 @@ class Autoencoding(BaseObjective, ABC):
         return self.mean(self.outputs(self.net(*model["weights"]), codes))
 
     def score(self, model: PyTree, data: PyTree) -> Array:
-        """How strange rows are ``(B,)``: what ``judged`` says of each, always with the same randomness."""
+        """How strange rows are ``(B,)``: what ``judged`` says of each, always with the same randomness.
+
+        It is the same for every row too, so that a row's score does not depend on the rows beside it.
+        """
         draw, key = jax.random.split(jax.random.key(EVALUATION))
-        values, observed = self.seen(self.values(model["prepared"], data), draw)
+        values, observed = self.seen(self.values(model["prepared"], data), draw, alike=True)
         return self.strange(self.net(*model["weights"]), values, observed, key)
+
+    def restore(self, model: PyTree, codes: Array) -> dict[str, Array]:
+        """Rows for codes ``(B, latent)``, in the units of the data and by name as they came."""
+        return dict(self._preprocess.restore(model["prepared"]["inputs"], self.decode(model, codes)))
 
     def pictures(self, model: PyTree, data: PyTree, key: Key) -> dict[str, Array]:
         """Grids of rows to look at, each ``(lines, columns, ...)`` of values: see ``autoencoding.pictures``."""
@@ -227,11 +234,12 @@ class Autoencoding(BaseObjective, ABC):
 
     # Parts
 
-    def seen(self, features: PyTree, key: Key) -> tuple[Array, Array]:
-        """Values and which of them count, from transformed rows."""
+    def seen(self, features: PyTree, key: Key, *, alike: bool = False) -> tuple[Array, Array]:
+        """Values and which of them count, from transformed rows; ``alike`` draws the same for every row."""
         values = features["values"]
         if self.binarise:
-            values = jax.random.bernoulli(key, values).astype(values.dtype)
+            draws = jax.random.uniform(key, values.shape[1:] if alike else values.shape)
+            values = (draws < values).astype(values.dtype)
         observed = features.get("observed")
         return values, jnp.ones_like(values) if observed is None else observed
 

@@ -13,6 +13,9 @@ from manyfit.objectives.autoencoding.base import Autoencoding, Lost, Net, axes_o
 from manyfit.optim.numbers import number
 from manyfit.space import Numeric
 
+MASKS = 8
+"""Masks behind the strangeness of a row."""
+
 
 @dataclass(frozen=True)
 class Masked(Autoencoding):
@@ -42,22 +45,27 @@ class Masked(Autoencoding):
 
     def lost(self, net: Net, values: Array, observed: Array, key: Key) -> Lost:
         """The distance at the hidden places, for as many values as the whole row has."""
-        shown = self.mask(values, key)
+        return Lost(self.hidden(net, values, observed, self.mask(values, key)), {})
+
+    def hidden(self, net: Net, values: Array, observed: Array, shown: Array) -> Array:
+        """What the hidden places cost, for as many values as the whole row has: ``(B,)``."""
         hidden = observed * (1.0 - shown)
         outputs = net.decode(net.encode(self.shown(values * observed, shown)))
         axes = axes_of(values)
         far = jnp.sum(self.distances(net, outputs, values) * hidden, axis=axes)
         whole, part = jnp.sum(observed, axis=axes), jnp.sum(hidden, axis=axes)
-        return Lost(far * whole / jnp.maximum(part, 1.0), {})
+        return far * whole / jnp.maximum(part, 1.0)
 
     def judged(self, net: Net, values: Array, observed: Array, key: Key) -> Lost:
         """The same at places that are always alike."""
         return self.lost(net, values, observed, key)
 
     def strange(self, net: Net, values: Array, observed: Array, key: Key) -> Array:
-        """The mean over eight masks of what the hidden part costs."""
-        keys = jax.random.split(key, 8)
-        return jnp.mean(jax.vmap(lambda k: self.lost(net, values, observed, k).each)(keys), axis=0)
+        """The mean over some masks, the same for every row, of what the hidden part costs."""
+        masks = [
+            jnp.broadcast_to(self.mask(values[:1], k), values.shape) for k in jax.random.split(key, MASKS)
+        ]
+        return jnp.mean(jnp.stack([self.hidden(net, values, observed, one) for one in masks]), axis=0)
 
     def mask(self, values: Array, key: Key) -> Array:
         """1 where a value is shown, 0 where it is hidden, of the values' shape; patches of images as one."""

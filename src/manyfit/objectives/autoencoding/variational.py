@@ -49,9 +49,12 @@ class Variational(Autoencoding):
         """The posterior means."""
         return self.posterior(net, values)[0]
 
-    def draw(self, mean: Array, log_variance: Array, key: Key, count: int) -> Array:
-        """``count`` codes of each row, ``(count, B, latent)``, a differentiable function of the posterior."""
-        noise = jax.random.normal(key, (count, *mean.shape))
+    def draw(self, mean: Array, log_variance: Array, key: Key, count: int, *, alike: bool = False) -> Array:
+        """``count`` codes of each row, ``(count, B, latent)``, a differentiable function of the posterior.
+
+        ``alike`` draws the same noise for every row.
+        """
+        noise = jax.random.normal(key, (count, 1 if alike else mean.shape[0], mean.shape[1]))
         return mean + jnp.exp(0.5 * log_variance) * noise
 
     def log_likelihoods(self, net: Net, codes: Array, values: Array, observed: Array) -> Array:
@@ -60,18 +63,22 @@ class Variational(Autoencoding):
         outputs = net.decode(codes.reshape(count * rows, -1)).reshape(count, *values.shape)
         return -jax.vmap(lambda out: self.distance(net, out, values, observed))(outputs)
 
-    def log_weights(self, net: Net, values: Array, observed: Array, key: Key, count: int) -> Array:
+    def log_weights(
+        self, net: Net, values: Array, observed: Array, key: Key, count: int, *, alike: bool = False
+    ) -> Array:
         """``log p(x, z) - log q(z | x)`` of ``count`` codes drawn for each row: ``(count, B)``."""
         mean, log_variance = self.posterior(net, values)
-        codes = self.draw(mean, log_variance, key, count)
+        codes = self.draw(mean, log_variance, key, count, alike=alike)
         far = (codes - mean) ** 2 * jnp.exp(-log_variance)
         prior = -0.5 * jnp.sum(codes**2, axis=-1)
         drawn = -0.5 * jnp.sum(far + log_variance, axis=-1)  # log 2 pi is in both
         return self.log_likelihoods(net, codes, values, observed) + prior - drawn
 
-    def importance_bound(self, net: Net, values: Array, observed: Array, key: Key, count: int) -> Array:
+    def importance_bound(
+        self, net: Net, values: Array, observed: Array, key: Key, count: int, *, alike: bool = False
+    ) -> Array:
         """The importance-weighted bound on ``log p(x)`` from ``count`` codes, ``(B,)`` (Burda et al., 2016, eq. 8)."""
-        found = self.log_weights(net, values, observed, key, count)
+        found = self.log_weights(net, values, observed, key, count, alike=alike)
         return jax.nn.logsumexp(found, axis=0) - math.log(count)
 
     def log_likelihood(self, model: PyTree, data: PyTree, key: Key, count: int, block: int = 50) -> Array:
@@ -98,8 +105,7 @@ class Variational(Autoencoding):
         They are what the decoder means; the noise that the likelihood puts around it is left out. Raises
         ``ConfigError`` for rows with categories.
         """
-        values = self.decode(model, jax.random.normal(key, (count, self.latent)))
-        found = self._preprocess.restore(model["prepared"]["inputs"], values)
+        found = self.restore(model, jax.random.normal(key, (count, self.latent)))
         if "pixels" in found:
             return found["pixels"]
         if found["category"].shape[1]:
@@ -110,7 +116,7 @@ class Variational(Autoencoding):
 
     def strange(self, net: Net, values: Array, observed: Array, key: Key) -> Array:
         """The negative log-likelihood of each row, from importance samples."""
-        return -self.importance_bound(net, values, observed, key, STRANGE_SAMPLES)
+        return -self.importance_bound(net, values, observed, key, STRANGE_SAMPLES, alike=True)
 
 
 @dataclass(frozen=True)
