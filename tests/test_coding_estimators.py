@@ -31,7 +31,7 @@ def quick_compilation():
 
 
 def rows_of(count, seed=0, noise=0.1):
-    """Six columns of two factors, in units of their own, one of them far from 0; the second half of 2 count rows odd."""
+    """Six columns of two factors, in units of their own, one of them far from 0; and as many strange rows."""
     rng = np.random.default_rng(seed)
     mixing = np.random.default_rng(1).normal(size=(2, 6))
     plain = rng.normal(size=(count, 2)) @ mixing + noise * rng.normal(size=(count, 6))

@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from manyfit import VAE, Autoencoder, CNNClassifier, MLPClassifier, MLPRegressor, augment, optim
+from manyfit import Autoencoder, CNNClassifier, MLPClassifier, MLPRegressor, augment, optim
 from manyfit.errors import ConfigError
 
 # Small enough for a second of training each, large enough for the accuracies that the checks ask for.
