@@ -37,7 +37,8 @@ def codes_of(prepared: Prepared, result: Result) -> dict[str, np.ndarray] | None
     rows = [row for row in result.members if row["trial"] == result.chosen and row["status"] != "diverged"]
     folds = np.array([row["fold"] for row in rows], np.int32)
     best = int(np.argmin([row["validation"]["loss"] for row in rows]))
-    inputs = prepared.task.data["inputs"]
+    data = prepared.task.data
+    inputs = data["inputs"] if isinstance(data, dict) and "inputs" in data else data
     scored: list[tuple[int, np.ndarray]] = []
     score = method_of(predictor.objective, "score")
     for fold, split in enumerate(prepared.splits):

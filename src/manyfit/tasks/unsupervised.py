@@ -53,6 +53,9 @@ STRENGTHS = {
 BETA = 4.0
 """Of beta-vae where nothing is said (Higgins et al., 2017)."""
 
+STEPS = 3000
+"""Steps that an autoencoder of images is given where nothing is said, in 20 to 200 epochs."""
+
 _SUPERVISED = {
     "loss": None,
     "augment": None,
@@ -239,7 +242,11 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
         return adversarial.experiment_for(task, asked)
     pictures = "pixels" in task.data["inputs"]
     size = batch_size_for(task.rows)
-    plan = Plan(None, 1, 3, 20, 5, size) if pictures else Plan(None, 1, 5, 200, 20, size)
+    if pictures:
+        epochs = min(200, max(20, round(STEPS * size / (0.64 * task.rows))))
+        plan = Plan(None, 1, 3, epochs, 10, size)
+    else:
+        plan = Plan(None, 1, 5, 200, 20, size)
     objective = autoencoder_for(task, asked)
     if not objective.probabilistic and asked.get("metric") is None:
         asked = dict(asked) | {"metric": "mse"}
