@@ -97,9 +97,7 @@ def one(frame: pd.DataFrame, seed: int, settings: dict[str, object]) -> dict[str
     coder = mf.Autoencoder(random_state=seed, **settings)
     timed("autoencoder", lambda: -coder.fit(train).score_samples(test))
     timed("vae", lambda: -mf.VAE(random_state=seed, **settings).fit(train).score_samples(test))
-    timed(
-        "isolation forest", lambda: -IsolationForest(random_state=seed).fit(train).score_samples(test)
-    )
+    timed("isolation forest", lambda: -IsolationForest(random_state=seed).fit(train).score_samples(test))
 
     def pca() -> np.ndarray:
         scaler = StandardScaler().fit(train)

@@ -137,7 +137,9 @@ def measured(
     """The three measures of one model."""
     variance = ((flat[test] - flat[train].mean(axis=0)) ** 2).sum()
     some, probed = test[:COMPARED], train[:PROBED]
-    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)).fit(codes[probed], labels[probed])
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)).fit(
+        codes[probed], labels[probed]
+    )
     return [
         float(((again - flat[test]) ** 2).sum() / variance),
         float(trustworthiness(flat[some], codes[some], n_neighbors=5)),
