@@ -83,9 +83,12 @@ def result(found: Result, test: Mapping[str, float] | None, page: Path) -> None:
             _print(console, "  p: corrected paired test of a trial's folds against the chosen trial's.")
         if found.search is not None:
             low, high = number(found.search.low), number(found.search.high)
+            how = "a trial chosen anew in each fold"
+            if found.nested:
+                how = f"done anew within each fold's training rows ({found.nested} inner folds)"
             _print(
                 console,
-                f"  The search itself, a trial chosen anew in each fold: {found.metric} "
+                f"  The search itself, {how}: {found.metric} "
                 f"{number(found.search.mean)} ({low} – {high}); "
                 + (
                     "some of the luck of the choice is left in it, for all folds steered what was tried."

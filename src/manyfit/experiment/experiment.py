@@ -60,6 +60,9 @@ class Experiment:
     """Population-based training: poor trials go on from good ones (``manyfit.tune.Evolution``)."""
     budget: float | None = None
     """Seconds after which no more is trained; the trials that are complete then are the result."""
+    nested: int | None = None
+    """Inner folds in which the search runs anew within the training rows of every fold: ``Result.search`` is then the
+    score of the whole procedure, whatever steered it."""
     storage: str | None = None
     """A data base (URL) that is told of every trial, as an Optuna study by the name of the run folder."""
     first_trials: Sequence[Mapping[str, Any]] = ()

@@ -48,6 +48,7 @@ SETTINGS = (
     "batch",
     "prune",
     "evolve",
+    "nested",
 )
 
 
@@ -142,7 +143,9 @@ def summary_of(result: Result) -> dict[str, Any]:
             }
             for t in result.pruned
         ],
-        "search": None if result.search is None else _interval(result.search) | {"steered": result.steered},
+        "search": None
+        if result.search is None
+        else _interval(result.search) | {"steered": result.steered, "nested": result.nested},
         "metric": result.metric,
         "scores": {name: _interval(score) for name, score in result.scores.items()},
         "ensemble": dict(result.ensemble),

@@ -62,6 +62,7 @@ def prepare(experiment: Experiment) -> Prepared:
     task = task_of(experiment.data)
     if experiment.latency is not None and task.kind == "own":
         raise ConfigError("latency is that of predicting rows, and this objective has none: leave it out")
+    _check_nested(experiment, task)
     splits = _splits(experiment, task)
 
     def bind(trial: Trial) -> Trial:
@@ -133,6 +134,29 @@ def _check_judging(experiment: Experiment, pruner: Pruner | None, splits: list[S
             f"of {experiment.trials} trials the worst {evolution.share:.0%} are nobody: give "
             f"{math.ceil(1 / evolution.share)} trials or more"
         )
+
+
+def _check_nested(experiment: Experiment, task: Task) -> None:
+    """Refuse what cannot be nested; raises ``ConfigError``."""
+    folds = experiment.nested
+    if folds is None:
+        return
+    if not isinstance(folds, int) or folds < 2:
+        raise ConfigError(f"nested={folds!r}: give the number of inner folds, at least 2")
+    if not task.rows or task.parts is not None:
+        raise ConfigError(
+            "nested searches within the training rows of a fold, and here are none: leave it out"
+        )
+    if experiment.trials < 2 and experiment.given_trials is None:
+        raise ConfigError(
+            "nested scores a search, and there is one trial: leave it out, or give --trials and a range"
+        )
+    if experiment.evolve is not None:
+        raise ConfigError(
+            "an evolved setting changes as it trains, and no fold can train it anew: leave nested out"
+        )
+    if experiment.budget is not None:
+        raise ConfigError("a budget would end the search of every fold elsewhere: leave budget or nested out")
 
 
 def twins_of(prepared: Prepared) -> Twins | None:

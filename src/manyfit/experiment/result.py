@@ -81,6 +81,8 @@ class Result:
     warnings: Sequence[str] = ()
     out_of_budget: bool = False
     """Whether it was the budget that ended it."""
+    nested: int | None = None
+    """Inner folds of the searches that ``search`` scores, where every fold was searched anew."""
     checks: Mapping[str, Any] = field(default_factory=dict)
     """Calibration before and after, labels that may be wrong, rows of identical inputs: as in ``summary.json``."""
     codes: Mapping[str, np.ndarray] | None = None
@@ -141,7 +143,10 @@ class Result:
     def __str__(self) -> str:
         text = f"{self.table()}\n* chosen: {self.why}"
         if self.search is not None:
-            text += f"\nthe search itself, chosen anew in each fold: {self.metric} {self.search}"
+            how = "chosen anew in each fold"
+            if self.nested:
+                how = f"done anew within each fold's training rows, in {self.nested} inner folds"
+            text += f"\nthe search itself, {how}: {self.metric} {self.search}"
             if self.steered:
                 text += "; what there was to choose from was steered by all folds"
         return text

@@ -31,6 +31,7 @@ from manyfit.experiment.codes import codes_of
 from manyfit.experiment.examples import write_examples
 from manyfit.experiment.files import request_of, write_result
 from manyfit.experiment.latency import latencies
+from manyfit.experiment.nested import nested_score
 from manyfit.experiment.preparation import prepare, twin_warnings, twins_of
 from manyfit.experiment.records import Records
 from manyfit.experiment.result import Result
@@ -138,6 +139,8 @@ class Run:
                 seconds = latencies(dataclasses.replace(prepared, trials=self.trials), experiment.latency)
                 timed = [dataclasses.replace(t, latency=seconds[t.trial]) for t in result.trials]
                 result = dataclasses.replace(result, trials=timed)
+            if finished and experiment.nested is not None:
+                result = self._nest(result, folder)
             checks = checks_of(result.predictions, prepared.task.classes, self.twins)
             result = dataclasses.replace(result, out_of_budget=late, checks=checks)
             result = dataclasses.replace(result, codes=codes_of(prepared, result))
@@ -195,6 +198,20 @@ class Run:
         pruned = [rows[i]["epochs"] for i in places if rows[i]["status"] == PRUNED]
         loss = criterion(self.prepared, rows, places)
         return self.prepared.search.told(trial, loss, max(pruned) if pruned else None)
+
+    def _nest(self, result: Result, folder: RunFolder | None) -> Result:
+        """The result with the score of the search done anew within every fold; to be resumed where that was stopped."""
+        found = nested_score(
+            self.experiment,
+            self.prepared,
+            None if folder is None else folder.path,
+            progress=self.progress,
+            stop=self.stop,
+            save_every=self.save_every,
+        )
+        if found is None:
+            return dataclasses.replace(result, interrupted=True)
+        return dataclasses.replace(result, search=found, steered=False, nested=self.experiment.nested)
 
     def _storage(self, folder: RunFolder | None, resume: bool) -> Storage | None:
         """The data base that is told of the trials, where one was asked for."""

@@ -130,6 +130,7 @@ def chosen(run: RunFiles, found: Findings) -> dict[str, Any] | None:
         "why": found.why,
         "best": trial is found.trials[0],
         "search": _search(run, found),
+        "nested": nested(run.summary, "search").get("nested"),
         "steered": bool(nested(run.summary, "search").get("steered")),
         "hyper": [(capital(short_name(k)), k, number(v, 4)) for k, v in trial.hyper.items()],
     }

@@ -147,6 +147,7 @@ def planned(objective: Any, task: Task, asked: Mapping[str, Any], plan: Plan) ->
         prune=None if prune == "none" else prune,
         evolve=None if asked.get("evolve") is None else Evolution(every=asked["evolve"]),
         budget=seconds_of(asked.get("budget")),
+        nested=asked.get("nested"),
         storage=asked.get("storage"),
         first_trials=first,
         latency=asked.get("latency"),
