@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from manyfit.environments import CartPole
-from manyfit.objectives.reinforcement import DQN, PPO
+from manyfit.environments import CartPole, Pendulum
+from manyfit.objectives.reinforcement import DQN, PPO, SAC, TD3
 
 
 @dataclass(frozen=True)
@@ -40,5 +40,10 @@ ROWS = [
     Row(
         DQN(CartPole(), dueling=True, n_step=3, prioritised=True, normalise_observations=True, **OFF_POLICY),
         {"gamma": 0.9, "tau": 0.5, "epsilon_end": 0.5, "importance_exponent": 0.6},
+    ),
+    Row(SAC(Pendulum(), **OFF_POLICY), {"gamma": 0.9, "tau": 0.5, "entropy_per_action": 0.5}),
+    Row(
+        TD3(Pendulum(), prioritised=True, **OFF_POLICY),
+        {"noise": 0.5, "target_noise": 0.4, "noise_clip": 0.2, "priority_exponent": 0.9},
     ),
 ]

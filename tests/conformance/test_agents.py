@@ -19,7 +19,8 @@ def population(row, seeds, **values):
     agent = row.agent
     task = environment_task(agent.environment, choosing=2, scoring=3)
     rows = [Rows(part.train, part.validation, part.test) for part in task.parts or ()]
-    hyper = {name: float(value) for name, value in numeric_paths(agent).items()} | values
+    # as an experiment has it: what is off is left out of the program
+    hyper = {name: float(value) for name, value in numeric_paths(agent).items() if value} | values
     members = [Member(0, seed, 0, hyper) for seed in seeds]
     shape = Shape(1, steps_per_epoch=2)
     return Population(agent, task.data, members, rows, shape, epochs=4, width=2, chunk=1, predict=False)

@@ -23,6 +23,7 @@ class Rl(Options):
     Examples:
       manyfit rl CartPole-v1 --algorithm ppo --seeds 16
       manyfit rl CartPole-v1 --algorithm dqn --set dueling=true n_step=3
+      manyfit rl Pendulum-v1 --algorithm sac
       manyfit rl Acrobot-v1 --set learning_rate=1e-4:1e-2 --trials 16
 
     Ctrl-C stops cleanly; manyfit resume goes on from there.
@@ -31,7 +32,7 @@ class Rl(Options):
     environment: Annotated[str, tyro.conf.Positional, place("ENVIRONMENT")]
     """The environment's name, as Gymnasium has it."""
     algorithm: Annotated[str, arg("NAME", "ppo")] = "ppo"
-    """How it learns: ppo, or dqn (one of several actions)."""
+    """How it learns: ppo, dqn (one of several actions), sac or td3 (continuous actions)."""
     out: Annotated[Path | None, arg("FOLDER", "runs/<environment>-<algorithm>", "-o")] = None
     """The run folder."""
     seeds: Annotated[int | None, arg("N", "8")] = None

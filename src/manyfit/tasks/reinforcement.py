@@ -13,7 +13,7 @@ from manyfit.environments import Discrete, Environment, environment
 from manyfit.errors import ConfigError, nearest
 from manyfit.evaluate import Split
 from manyfit.experiment.experiment import Experiment
-from manyfit.objectives.reinforcement import DQN, PPO, Agent
+from manyfit.objectives.reinforcement import DQN, PPO, SAC, TD3, Agent
 from manyfit.optim import Adam, Constant, Linear
 from manyfit.space import numeric_paths
 from manyfit.tasks.defaults import given, number_or_range, seconds_of
@@ -217,4 +217,33 @@ def _dqn(where: Environment) -> tuple[Agent, int]:
             return dqn(4, 100_000, 0.99, 0.3, normalise_observations=True), 500_000
 
 
-ALGORITHMS: dict[str, Callable[[Environment], tuple[Agent, int]]] = {"ppo": _ppo, "dqn": _dqn}
+def _actor_critic(kind: type[SAC] | type[TD3], where: Environment) -> tuple[Agent, int]:
+    """A lesson for each step, in runs of 16; networks of the size that the environment needs."""
+    adam = Adam(learning_rate=1e-3)
+    small: dict[str, Any] = {"environments": 4, "rollout": 4, "gradient_steps": 16, "rounds": 4}
+    small |= {"hidden": (64, 64), "batch": 128, "optimizer": adam, "learning_starts": 400}
+    match where.name:
+        case "Pendulum-v1":
+            return kind(where, capacity=20_000, gamma=0.95, **small), 20_000
+        case "MountainCarContinuous-v0":
+            # sparse: far-reaching values, and steps of noise that reach the top by chance
+            more = {"gamma": 0.9999, "normalise_observations": True, "learning_starts": 5000}
+            return kind(where, capacity=50_000, **small | more), 50_000
+        case _:
+            return kind(where, learning_starts=10_000, optimizer=Adam(learning_rate=3e-4)), 1_000_000
+
+
+def _sac(where: Environment) -> tuple[Agent, int]:
+    return _actor_critic(SAC, where)
+
+
+def _td3(where: Environment) -> tuple[Agent, int]:
+    return _actor_critic(TD3, where)
+
+
+ALGORITHMS: dict[str, Callable[[Environment], tuple[Agent, int]]] = {
+    "ppo": _ppo,
+    "dqn": _dqn,
+    "sac": _sac,
+    "td3": _td3,
+}
