@@ -206,7 +206,7 @@ def _dqn(where: Environment) -> tuple[Agent, int]:
 
     match where.name:
         case "CartPole-v1":
-            return dqn(4, 50_000, 0.99, 0.3, epsilon_end=0.04), 100_000
+            return dqn(4, 20_000, 0.99, 0.2, learning_starts=2000), 100_000
         case "Acrobot-v1":
             return dqn(4, 50_000, 0.99, 0.2), 100_000
         case "MountainCar-v0":

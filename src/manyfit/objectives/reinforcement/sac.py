@@ -109,7 +109,7 @@ class SAC(Continuous):
 
     @staticmethod
     def target(drawn: Drawn, values: Array, surprise: Array, temperature: Array) -> Array:
-        """What the critics aim at, ``(batch,)``; ``values`` ``(batch, 2)`` and ``surprise`` are those of an action there."""
+        """What the critics aim at, ``(batch,)``, by ``values`` ``(batch, 2)`` and ``surprise`` of an action there."""
         return drawn.reward + drawn.discount * (jnp.min(values, axis=1) - temperature * surprise)
 
     @staticmethod
