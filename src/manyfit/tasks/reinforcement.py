@@ -195,13 +195,8 @@ def _dqn(where: Environment) -> tuple[Agent, int]:
 
     def dqn(environments: int, capacity: int, gamma: float, exploration: float, **more: Any) -> DQN:
         sizes: dict[str, Any] = {"rollout": 64 // environments, "gradient_steps": 16, "rounds": 8}
-        adam = Adam(learning_rate=1e-3, clip=10.0, schedule=Linear())
-        how: dict[str, Any] = {
-            "optimizer": adam,
-            "n_step": 3,
-            "target_every": 200,
-            "exploration": exploration,
-        }
+        how: dict[str, Any] = {"optimizer": Adam(learning_rate=5e-4, clip=10.0), "exploration": exploration}
+        how |= {"batch": 128, "n_step": 3, "target_every": 1, "tau": 0.005, "epsilon_end": 0.04}
         return DQN(where, environments=environments, capacity=capacity, gamma=gamma, **sizes, **how | more)
 
     match where.name:
