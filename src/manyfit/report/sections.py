@@ -13,6 +13,7 @@ from typing import Any
 from markupsafe import Markup
 
 from manyfit.report import classification, effects, regression, words
+from manyfit.report.agents import agents
 from manyfit.report.baseline import baseline
 from manyfit.report.board import board
 from manyfit.report.checks import checks
@@ -62,6 +63,7 @@ def context(run: RunFiles) -> dict[str, Any]:
         "facts": facts(run, found),
         "created": created(run),
         "metric": metric_name(run.metric),
+        "noun": words.noun(run),
         "chosen": chosen(run, found),
         "scores": scores(run),
         "spread": spread(run, found),
@@ -72,6 +74,7 @@ def context(run: RunFiles) -> dict[str, Any]:
         "interactions": interactions(run, told),
         "early_lesson": early_lesson(run, found, effects.kinds_of(run, found.searched)),
         "effects_legend": effects.legend(found),
+        "agents": agents(run, found),
         "curves": learning_curves(run, found),
         "gradients": gradients(run, found),
         "predictions": predictions(run),

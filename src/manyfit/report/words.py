@@ -30,6 +30,8 @@ _MEANING = {
     "mcc": "correlation of predicted and true class; 0 is guessing",
     "brier": "squared error of the probabilities; lower is better",
     "ece": "distance between confidence and accuracy; lower is better",
+    "return": "rewards of an episode, added; higher is better",
+    "length": "steps of an episode",
     "rmse": "root of the mean squared error, in units of the target; lower is better",
     "mae": "mean absolute error, in units of the target; lower is better",
     "r2": "share of the variance explained; 0 is always predicting the mean",
@@ -60,7 +62,8 @@ def meaning(metric: str) -> str:
 
 def noun(run: RunFiles) -> str:
     """What a row of the data is."""
-    return {"images": "image", "labelled series": "series"}.get(str(run.part("data").get("kind")), "row")
+    words = {"images": "image", "labelled series": "series", "environment": "episode"}
+    return words.get(str(run.part("data").get("kind")), "row")
 
 
 def nouns(run: RunFiles) -> str:
@@ -87,7 +90,12 @@ def headline(run: RunFiles, found: Findings) -> Markup:
     mean, low, high = interval(s.mean, s.low, s.high, run.metric)
     value = Markup("<strong>{}</strong>").format(data(s.mean, mean))
     rows = nouns(run)
-    if run.metric in _CLAIMS:
+    agent = rows == "episodes"
+    if agent:
+        said = Markup("has a mean {} of {} in episodes that did not choose it").format(
+            metric_name(run.metric), value
+        )
+    elif run.metric in _CLAIMS:
         said = Markup(_CLAIMS[run.metric]).format(value, rows=rows, row=noun(run))
     else:
         said = Markup("has a {} of {} on {} it never saw").format(metric_name(run.metric), value, rows)
@@ -98,7 +106,9 @@ def headline(run: RunFiles, found: Findings) -> Markup:
         tail = Markup("; there are too few folds and seeds for an interval.")
     target = run.part("task").get("target")
     subject = Markup("A network of this run ")
-    if target:
+    if agent:
+        subject = Markup("An agent of this run ")
+    elif target:
         subject = Markup("A network trained to predict <em>{}</em> ").format(target)
     return subject + said + tail
 

@@ -25,10 +25,13 @@ CHOOSING, SCORING = 20, 100
 LOOKS = 25
 
 
-def environment_task(where: Environment, *, choosing: int = CHOOSING, scoring: int = SCORING) -> Task:
+def environment_task(
+    where: Environment, *, choosing: int = CHOOSING, scoring: int = SCORING, steps_per_look: int = 0
+) -> Task:
     """The task of acting well: its rows are evaluation episodes, of which none is trained on.
 
     The first ``choosing`` judge the agent at every look, the others score the best look once.
+    ``steps_per_look``, where it is known, are the environment steps of an agent between two looks, for the report.
     """
     name = where.name or type(where).__name__
     actions = where.actions
@@ -52,6 +55,7 @@ def environment_task(where: Environment, *, choosing: int = CHOOSING, scoring: i
             "kind": "environment",
             "rows": len(rows),
             "summary": f"{where.features} features, {kind}, at most {where.horizon} steps; on the device",
+            "steps_per_look": steps_per_look,
             "columns": [],
             "warnings": [],
         },
@@ -70,14 +74,20 @@ def experiment_for(asked: Mapping[str, Any]) -> Experiment:
             raise ConfigError(f"{name}={asked[name]}: give at least 1")
     updates = math.ceil(steps / agent.steps_per_update)
     looks = min(given(asked, "looks", LOOKS), updates)
+    updates_per_look = math.ceil(updates / looks)
+    task = environment_task(
+        where,
+        scoring=given(asked, "episodes", SCORING),
+        steps_per_look=updates_per_look * agent.steps_per_update,
+    )
     return Experiment(
         agent,
-        environment_task(where, scoring=given(asked, "episodes", SCORING)),
+        task,
         trials=given(asked, "trials", 16 if _searched(agent) else 1),
         seeds=given(asked, "seeds", 8),
         epochs=looks,
         patience=None,
-        steps_per_epoch=math.ceil(updates / looks),
+        steps_per_epoch=updates_per_look,
         seed=given(asked, "seed", 0),
         search=asked.get("search") or "sobol",
         prune=None if (asked.get("prune") or "none") == "none" else asked["prune"],
