@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -41,7 +42,29 @@ def test_the_command_trains_scores_and_keeps_an_agent(tmp_path, capsys):
     actions = agent.predict_members({"inputs": np.zeros((3, 4), np.float32)})
     assert actions.shape == (2, 3) and set(actions.ravel()) <= {0, 1}
     assert "CartPole-v1" in (tmp_path / "run" / "report.html").read_text()
+    assert "What the agents earn" in (tmp_path / "run" / "report.html").read_text()
     assert main(["resume", str(tmp_path / "run"), "--quiet"]) == 0
+
+    capsys.readouterr()
+    gif = tmp_path / "run" / "episode.gif"
+    assert main(["play", str(tmp_path / "run"), "-n", "2", "-o", str(gif), "--json"]) == 0
+    told = capsys.readouterr()
+    played = json.loads(told.out)
+    assert [len(row["returns"]) for row in played["agents"]] == [2, 2]
+    # a point for every step; what is drawn is what was played
+    assert all(row["returns"] == row["lengths"] for row in played["agents"])
+    best = played["agents"][played["best"]]
+    assert f"agent {played['best']}, return {best['returns'][0]:.6g}:" in told.err
+    assert gif.read_bytes()[:6] == b"GIF89a"
+    assert main(["report", str(tmp_path / "run")]) == 0
+    assert "An episode of the best agent" in (tmp_path / "run" / "report.html").read_text()
+    for words, said in [
+        (["-n", "0"], "at least 1"),
+        (["--agent", "2"], "there are 2"),
+        (["-o", "x.mp4"], "written as .gif"),
+    ]:
+        assert main(["play", str(tmp_path / "run"), *words]) == 1
+        assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from manyfit.cli.codes import Anomalies, Transform
 from manyfit.cli.config import read_config
 from manyfit.cli.forecast import Forecast
 from manyfit.cli.options import Compare, Curve, Demo, Evaluate, Fit, Inspect, Predict, Range, Report, Resume
+from manyfit.cli.play import Play
 from manyfit.cli.reinforcement import Rl
 from manyfit.cli.sampling import Sample
 from manyfit.cli.text import Generate
@@ -26,6 +27,7 @@ VERBS: dict[str, type] = {
     "fit": Fit,
     "forecast": Forecast,
     "rl": Rl,
+    "play": Play,
     "predict": Predict,
     "evaluate": Evaluate,
     "transform": Transform,

@@ -19,6 +19,7 @@ from manyfit.cli import show
 from manyfit.cli.codes import Anomalies, Transform, anomalies, transform
 from manyfit.cli.options import Compare, Curve, Demo, Evaluate, Fit, Inspect, Predict, Range, Report, Resume
 from manyfit.cli.output import check_ending, image_files, write_page, write_table
+from manyfit.cli.play import Play, play
 from manyfit.cli.progress import Watcher
 from manyfit.cli.reinforcement import Rl
 from manyfit.cli.sampling import Sample, sample
@@ -336,6 +337,7 @@ _VERBS: dict[type, Callable[[Any], int]] = {
     Curve: curve,
     Demo: demo,
     Rl: rl,
+    Play: play,
     Sample: sample,
 }
 

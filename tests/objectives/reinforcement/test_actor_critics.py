@@ -119,7 +119,8 @@ def test_the_best_action_of_a_known_reward_is_found_in_the_units_of_the_box(agen
         return agent.chosen(agent.export(state), jnp.ones((1, 1))), found, state["learner"]
 
     action, found, learner = learnt(jax.random.key(0))
-    assert action[0, 0] == pytest.approx(1.2, abs=0.1)
+    # a twentieth of the box: the critics are piecewise linear, of sixteen pieces
+    assert action[0, 0] == pytest.approx(1.2, abs=0.2)
     if isinstance(agent, SAC):  # the entropy of an action comes to what was asked
         actor = Weights(*learner["actor"]["weights"])
         draw = agent.policy(actor, jnp.ones((2000, 1))).sample_with_log_probability(jax.random.key(1))

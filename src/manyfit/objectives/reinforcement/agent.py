@@ -80,6 +80,27 @@ class Agent(BaseObjective, ABC):
         _, _, total, length, _ = lax.while_loop(going, step, carry)
         return total, length
 
+    def trajectory(self, model: PyTree, key: Array) -> tuple[PyTree, Array, Array]:
+        """One episode: states ``(horizon + 1, ...)`` from the start on, rewards ``(horizon,)``, and its length.
+
+        What comes after the episode's end is of no meaning.
+        """
+        environment = self.environment
+        start = environment.begin(key[None])
+        draws = jax.random.fold_in(jax.random.key(_EPISODES), 0x64726177)
+
+        def step(carry: tuple[Any, Array], t: Array) -> tuple[tuple[Any, Array], tuple[Any, Array, Array]]:
+            playing, over = carry
+            actions = self.chosen(model, playing.observation)
+            after, outcome = environment.move(playing, actions, jax.random.fold_in(draws, t))
+            seen = (jax.tree.map(lambda leaf: leaf[0], after.state), outcome.reward[0], ~over)
+            return (after, over | outcome.done[0]), seen
+
+        steps = jnp.arange(environment.horizon)
+        _, (states, rewards, alive) = lax.scan(step, (start, jnp.bool_(False)), steps)
+        states = jax.tree.map(lambda first, rest: jnp.concatenate([first, rest]), start.state, states)
+        return states, rewards, jnp.sum(alive)
+
     def predict(self, model: PyTree, data: PyTree) -> Array:
         """Actions for ``data["inputs"]``, observations ``(batch, features)``."""
         return self.chosen(model, data["inputs"])
