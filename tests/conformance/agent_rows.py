@@ -34,7 +34,15 @@ OFF_POLICY: dict[str, Any] = {
 
 ROWS = [
     Row(
-        PPO(CartPole(), hidden=(8,), environments=4, rollout=16, passes=2, normalise_observations=True),
+        PPO(
+            CartPole(),
+            hidden=(8,),
+            environments=4,
+            rollout=16,
+            passes=2,
+            entropy_weight=0.01,
+            normalise_observations=True,
+        ),
         {"gamma": 0.9, "clip_range": 0.3, "entropy_weight": 0.02, "optimizer.learning_rate": 1e-2},
     ),
     Row(

@@ -54,7 +54,7 @@ def play(options: Play) -> int:
     predictor = Predictor.load(options.run)
     who = _agents(predictor, options)
     environment = predictor.objective.environment
-    if options.out is not None:
+    if options.out is not None and not environment.on_host:
         from manyfit.environments.drawing import frame
 
         frame(environment, np.zeros(8))  # what cannot be drawn is said before anything is played
@@ -101,14 +101,22 @@ def played(predictor: Predictor, episodes: int, *, seed: int = 0) -> tuple[np.nd
 
 
 def drawn(predictor: Predictor, member: int, *, seed: int = 0) -> tuple[float, bytes]:
-    """What the agent of that place earns in the first of ``played``'s episodes, and the episode as a GIF."""
-    from manyfit.environments.drawing import episode
+    """What the agent of that place earns in the first of ``played``'s episodes, and the episode as a GIF.
+
+    In an environment on the host it is an episode of its own.
+    """
+    from manyfit.environments import Gymnasium
+    from manyfit.environments.drawing import episode, film
+    from manyfit.environments.gym import filmed
 
     agent: Any = predictor.objective
     model = jax.tree.map(lambda leaf: leaf[member], predictor.models)
+    if isinstance(agent.environment, Gymnasium):
+        act = jax.jit(lambda seen: agent.chosen(model, seen[None])[0])
+        total, pictures = filmed(agent.environment, lambda seen: np.asarray(act(seen)), seed)
+        return total, film(pictures)
     key = jax.random.split(jax.random.key(seed), 1)[0]
     states, rewards, count = jax.jit(agent.trajectory)(model, key)
     length = int(count)
-    return float(np.sum(np.asarray(rewards)[:length])), episode(
-        agent.environment, np.asarray(states)[: length + 1]
-    )
+    total = float(np.sum(np.asarray(rewards)[:length]))
+    return total, episode(agent.environment, np.asarray(states)[: length + 1])

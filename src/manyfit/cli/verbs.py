@@ -142,7 +142,7 @@ def rl(options: Rl) -> int:
 
 
 def _train_agents(options: Rl, out: Path, *, resume: bool) -> int:
-    from manyfit.tasks.reinforcement import environment_steps, experiment_for
+    from manyfit.tasks.reinforcement import environment_steps, experiment_for, problem_of, simulating
 
     say = (lambda text: None) if options.quiet or options.json else to_stderr
     experiment = experiment_for(options.asked())
@@ -150,10 +150,18 @@ def _train_agents(options: Rl, out: Path, *, resume: bool) -> int:
     say(f"{about['source']}: {about['summary']}")
     steps = environment_steps(experiment)
     say(f"  {options.algorithm}: {steps:,} environment steps an agent, evaluated {experiment.epochs} times")
-    with Watcher(options.quiet or options.json) as watcher, interrupts(say) as stop:
+    for warning in about["warnings"]:
+        say(f"  {warning}")
+    with (
+        Watcher(options.quiet or options.json) as watcher,
+        interrupts(say) as stop,
+        simulating(experiment.objective.environment),
+    ):
         result = experiment.run(
             out, resume=resume, progress=watcher, stop=stop, save_every=options.checkpoint_seconds
         )
+    if (problem := problem_of(experiment.objective.environment)) is not None:
+        to_stderr(f"manyfit: {problem}: agents that met it diverged")
     code = finish(result, out, options.json, say, None)
     if not options.json and result.chosen is not None:
         show.returns(result, steps)

@@ -4,6 +4,7 @@ from manyfit.environments.acrobot import Acrobot
 from manyfit.environments.cartpole import CartPole
 from manyfit.environments.environment import Box, Discrete, Environment, Moved, Outcome, Playing
 from manyfit.environments.frozen_lake import FrozenLake
+from manyfit.environments.gym import Gymnasium, gymnasium_environment
 from manyfit.environments.mountain_car import MountainCar, MountainCarContinuous
 from manyfit.environments.names import ENVIRONMENTS, PARTS, environment
 from manyfit.environments.pendulum import Pendulum
@@ -17,6 +18,7 @@ __all__ = [
     "Discrete",
     "Environment",
     "FrozenLake",
+    "Gymnasium",
     "MountainCar",
     "MountainCarContinuous",
     "Moved",
@@ -24,4 +26,5 @@ __all__ = [
     "Pendulum",
     "Playing",
     "environment",
+    "gymnasium_environment",
 ]

@@ -45,17 +45,14 @@ def frame(environment: Environment, state: np.ndarray) -> Any:
 
     Raises ``ConfigError`` where Pillow is missing, or nothing is known of what the environment looks like.
     """
-    try:
-        from PIL import Image, ImageDraw
-    except ImportError as error:
-        raise ConfigError(
-            "pictures need Pillow, which is not installed: pip install 'manyfit[rl]'"
-        ) from error
+    image_of = _pillow()
+    from PIL import ImageDraw
+
     if not drawable(environment):
         raise ConfigError(
             f"nothing is known of what {environment.name or type(environment).__name__} looks like"
         )
-    image = Image.new("P", (WIDTH, HEIGHT), WHITE)
+    image = image_of.new("P", (WIDTH, HEIGHT), WHITE)
     image.putpalette([part for colour in PALETTE for part in colour])
     _DRAWN[type(environment)](ImageDraw.Draw(image), environment, np.asarray(state, np.float64))
     return image
@@ -75,6 +72,28 @@ def episode(environment: Environment, states: np.ndarray) -> bytes:
     shown = [*range(0, len(states) - 1, every), len(states) - 1]
     slow = isinstance(environment, FrozenLake)
     return animation([frame(environment, states[i]) for i in shown], 300 if slow else 30 * min(every, 3))
+
+
+def film(pictures: Sequence[np.ndarray]) -> bytes:
+    """Pictures ``(H, W, 3)`` uint8 of an episode as a GIF, no wider than 300."""
+    image = _pillow()
+    every = max(1, math.ceil(len(pictures) / MOST_FRAMES))
+    frames = []
+    for pixels in pictures[::every]:
+        one = image.fromarray(np.asarray(pixels, np.uint8))
+        one.thumbnail((WIDTH, WIDTH))
+        frames.append(one.quantize(32))
+    return animation(frames, 30 * min(every, 3))
+
+
+def _pillow() -> Any:
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ConfigError(
+            "pictures need Pillow, which is not installed: pip install 'manyfit[rl]'"
+        ) from error
+    return Image
 
 
 def _cartpole(pen: Pen, environment: Any, state: np.ndarray) -> None:

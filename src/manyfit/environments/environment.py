@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -74,7 +74,10 @@ class Outcome(NamedTuple):
 class Environment(ABC):
     """A Markov decision process on the device, written for one."""
 
-    name: ClassVar[str] = ""
+    @property
+    def name(self) -> str:
+        """What it is called; empty for one without a name."""
+        return ""
 
     @property
     @abstractmethod
@@ -105,15 +108,28 @@ class Environment(ABC):
 
     # Many side by side
 
+    @property
+    def on_host(self) -> bool:
+        """Whether its steps are calls to the host, of which each member makes its own."""
+        return False
+
     def start(self, key: Array, count: int) -> Playing:
         """``count`` environments at their start."""
         return self.begin(jax.random.split(key, count))
 
-    def begin(self, keys: Array) -> Playing:
-        """Environments at the starts that ``keys`` (``(environments,)``) draw."""
+    def begin(self, keys: Array, whose: Array | None = None) -> Playing:
+        """Environments at the starts that ``keys`` (``(environments,)``) draw.
+
+        ``whose`` is any number of the member that plays: of what is on the host each then has its own.
+        """
+        del whose
         state = jax.vmap(self.reset)(keys)
         zero = jnp.zeros(keys.shape[0])
         return Playing(state, jax.vmap(self.observe)(state), zero.astype(jnp.int32), zero)
+
+    def ready(self, playing: Playing) -> Playing:
+        """The same environments, at hand: asked before each run of steps, for those that live on the host."""
+        return playing
 
     def move(self, playing: Playing, actions: Array, key: Array) -> tuple[Playing, Outcome]:
         """A step of each, an ended episode going no further: ``advance`` without the new start."""

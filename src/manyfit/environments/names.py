@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from manyfit.environments.acrobot import Acrobot
 from manyfit.environments.cartpole import CartPole
-from manyfit.environments.environment import Environment
+from manyfit.environments.environment import Box, Discrete, Environment
 from manyfit.environments.frozen_lake import LARGE, FrozenLake
+from manyfit.environments.gym import Gymnasium, gymnasium_environment
 from manyfit.environments.mountain_car import MountainCar, MountainCarContinuous
 from manyfit.environments.pendulum import Pendulum
 from manyfit.errors import ConfigError, nearest
@@ -21,14 +22,41 @@ ENVIRONMENTS: dict[str, Environment] = {
 }
 """Those that run on the device."""
 
-PARTS: tuple[type, ...] = (CartPole, Acrobot, MountainCar, MountainCarContinuous, Pendulum, FrozenLake)
+PARTS: tuple[type, ...] = (
+    CartPole,
+    Acrobot,
+    MountainCar,
+    MountainCarContinuous,
+    Pendulum,
+    FrozenLake,
+    Gymnasium,
+    Discrete,
+    Box,
+)
 
 
 def environment(name: str) -> Environment:
-    """The environment of that name.
+    """The environment of that name: on the device where it is written here, else Gymnasium's on the host.
 
-    Raises ``ConfigError`` with the nearest name where there is none.
+    ``module:Name-v0`` imports the module first, where one's own environments are registered;
+    ``gymnasium:CartPole-v1`` takes Gymnasium's also where there is one here.
+
+    Raises ``ConfigError`` with the nearest name where there is none, and where its spaces do not fit.
     """
     if name in ENVIRONMENTS:
         return ENVIRONMENTS[name]
-    raise ConfigError(f"there is no environment {name!r}: {nearest(name, ENVIRONMENTS)}")
+    if ":" not in name:
+        try:
+            import gymnasium
+        except ImportError as error:
+            raise ConfigError(
+                f"there is no environment {name!r}: {nearest(name, ENVIRONMENTS)}, or install Gymnasium for others "
+                "(pip install 'manyfit[rl]')"
+            ) from error
+        if name not in gymnasium.registry:
+            every = {*ENVIRONMENTS, *gymnasium.registry}
+            raise ConfigError(
+                f"there is no environment {name!r}: {nearest(name, every)}; one's own is named with the module that "
+                "registers it, MODULE:NAME"
+            )
+    return gymnasium_environment(name)

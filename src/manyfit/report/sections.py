@@ -63,7 +63,7 @@ def context(run: RunFiles) -> dict[str, Any]:
         "facts": facts(run, found),
         "created": created(run),
         "metric": metric_name(run.metric),
-        "noun": words.noun(run),
+        "nouns": words.nouns(run),
         "chosen": chosen(run, found),
         "scores": scores(run),
         "spread": spread(run, found),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from manyfit.environments import Discrete, Environment, environment
-from manyfit.errors import ConfigError, nearest
+from manyfit.environments import Discrete, Environment, Gymnasium, environment
+from manyfit.errors import ConfigError, DataError, ManyfitError, nearest
 from manyfit.evaluate import Split
 from manyfit.experiment.experiment import Experiment
 from manyfit.objectives.reinforcement import DQN, PPO, SAC, TD3, Agent
@@ -23,6 +24,11 @@ CHOOSING, SCORING = 20, 100
 """Evaluation episodes at each look, and those that score the kept agent at the end."""
 
 LOOKS = 25
+
+ON_HOST = (
+    "The environment is stepped on the host and its state is in no checkpoint: a run that is resumed begins new "
+    "episodes, and what follows is not bit for bit what it would have been."
+)
 
 
 def environment_task(
@@ -54,10 +60,11 @@ def environment_task(
             "source": name,
             "kind": "environment",
             "rows": len(rows),
-            "summary": f"{where.features} features, {kind}, at most {where.horizon} steps; on the device",
+            "summary": f"{where.features} features, {kind}, at most {where.horizon} steps; on the "
+            + ("host" if where.on_host else "device"),
             "steps_per_look": steps_per_look,
             "columns": [],
-            "warnings": [],
+            "warnings": [ON_HOST] if where.on_host else [],
         },
     )
 
@@ -94,6 +101,32 @@ def experiment_for(asked: Mapping[str, Any]) -> Experiment:
         budget=seconds_of(asked.get("budget")),
         options=asked,
     )
+
+
+@contextlib.contextmanager
+def simulating(where: Environment) -> Iterator[None]:
+    """Around a run: simulators are closed at its end, and what broke one off is said as it is.
+
+    Raises ``DataError`` where a simulator on the host broke off; what comes of it out of a compiled program
+    names everything but the reason.
+    """
+    if not isinstance(where, Gymnasium):
+        yield
+        return
+    simulators = where.simulators()
+    try:
+        yield
+    except Exception as error:
+        if simulators.problem is None or isinstance(error, ManyfitError):
+            raise
+        raise DataError(simulators.problem) from error
+    finally:
+        simulators.close()
+
+
+def problem_of(where: Environment) -> str | None:
+    """What a simulator did that made agents diverge; None where nothing is known."""
+    return where.simulators().problem if isinstance(where, Gymnasium) else None
 
 
 def environment_steps(experiment: Experiment) -> int:
@@ -176,7 +209,7 @@ def _ppo(where: Environment) -> tuple[Agent, int]:
         return PPO(where, minibatches=minibatches, gamma=gamma, gae_lambda=lam, **sizes, **more)
 
     both: dict[str, Any] = {"normalise_observations": True, "normalise_rewards": True}
-    match where.name:
+    match where.name.rpartition(":")[2]:
         case "CartPole-v1":
             return PPO(where), 100_000
         case "Acrobot-v1":
@@ -209,7 +242,7 @@ def _dqn(where: Environment) -> tuple[Agent, int]:
         how |= {"batch": 128, "n_step": 3, "target_every": 1, "tau": 0.005, "epsilon_end": 0.04}
         return DQN(where, environments=environments, capacity=capacity, gamma=gamma, **sizes, **how | more)
 
-    match where.name:
+    match where.name.rpartition(":")[2]:
         case "CartPole-v1":
             return dqn(4, 20_000, 0.99, 0.2, learning_starts=2000), 100_000
         case "Acrobot-v1":
@@ -227,7 +260,7 @@ def _actor_critic(kind: type[SAC] | type[TD3], where: Environment) -> tuple[Agen
     adam = Adam(learning_rate=1e-3)
     small: dict[str, Any] = {"environments": 4, "rollout": 4, "gradient_steps": 16, "rounds": 4}
     small |= {"hidden": (64, 64), "batch": 128, "optimizer": adam, "learning_starts": 400}
-    match where.name:
+    match where.name.rpartition(":")[2]:
         case "Pendulum-v1":
             return kind(where, capacity=20_000, gamma=0.95, **small), 20_000
         case "MountainCarContinuous-v0":

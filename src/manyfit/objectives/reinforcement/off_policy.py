@@ -136,6 +136,7 @@ class OffPolicy(Agent):
         del batch
         here = settled(self, hyper)
         total = hyper["total_steps"] * self.rounds
+        state = {**state, "playing": self.environment.ready(state["playing"])}
         state, found = lax.scan(
             lambda state, key: here._round(state, key, total), state, jax.random.split(key, self.rounds)
         )

@@ -212,7 +212,8 @@ class PPO(Agent):
                 length=outcome.length,
             )
 
-        playing, seen = lax.scan(act, state["playing"], jax.random.split(key, self.rollout))
+        playing = self.environment.ready(state["playing"])
+        playing, seen = lax.scan(act, playing, jax.random.split(key, self.rollout))
         return {**state, "playing": playing}, seen
 
     def _learn(
