@@ -40,15 +40,24 @@ class Predict:
 class Evaluate:
     """Score the model of a run on labelled rows that it has not seen.
 
+    A run that generates images is scored against real ones: in the features
+    of a classifier of your own, network by network, beside what other real
+    images score.
+
     Examples:
       manyfit evaluate runs/adult adult-test.csv
       manyfit evaluate runs/adult adult-test.csv --json
+      manyfit evaluate runs/gan images/ --features runs/classifier
     """
 
     run: Annotated[Path, tyro.conf.Positional, place("RUN")]
     """A run folder."""
     data: Annotated[Path, tyro.conf.Positional, place("DATA")]
-    """Labelled rows."""
+    """Labelled rows; for a run that generates, images."""
+    features: Annotated[Path | None, arg("RUN")] = None
+    """For a run that generates images: the run of a classifier of such images."""
+    count: Annotated[int | None, arg("N", "half of the images, 2,000 at most", "-n")] = None
+    """With --features: how many images are compared with as many samples."""
     json: Annotated[bool, Switch] = False
     """Print JSON."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,9 @@ import jax
 import numpy as np
 import tyro
 
+from manyfit.cli import show
 from manyfit.cli.arguments import arg, place
+from manyfit.cli.options import Evaluate
 from manyfit.cli.output import write_bytes, write_table
 from manyfit.errors import ConfigError
 from manyfit.experiment.predictor import Predictor
@@ -74,6 +77,28 @@ def sample(options: Sample) -> int:
         write_bytes(options.out, held.getvalue())
     if options.out is not None:
         print(f"{len(rows)} samples: {options.out}", file=sys.stderr)
+    return 0
+
+
+def judged(options: Evaluate, predictor: Predictor) -> int:
+    """``manyfit evaluate`` of a run that generates."""
+    from manyfit.experiment.generative import judge
+
+    if options.features is None:
+        raise ConfigError(
+            f"{options.run} generates: it is scored by no labels, but against real images in the features of a "
+            "classifier (--features RUN); its own measures are in the run's report"
+        )
+    inputs = {} if predictor.encoder is None else predictor.encoder.encode(options.data)
+    if "pixels" not in inputs:
+        raise ConfigError(f"{options.run} writes no images: --features compares images alone")
+    found = judge(predictor, Predictor.load(options.features), inputs["pixels"], options.count)
+    if options.json:
+        from manyfit.engine.folder import plain
+
+        print(json.dumps(plain(found.to_json()), indent=1))
+    else:
+        show.judged(found, f"{options.data}, {found.rows} images beside as many samples of each network")
     return 0
 
 

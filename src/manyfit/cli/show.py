@@ -15,6 +15,7 @@ from rich.table import Table
 
 from manyfit.cli.progress import clock
 from manyfit.engine import RunFolder
+from manyfit.experiment.generative import Judged
 from manyfit.experiment.predictor import Predictor
 from manyfit.experiment.result import Result, number, short_name
 from manyfit.tasks.task import Task
@@ -209,6 +210,24 @@ def returns(found: Result, steps: int) -> None:
 def scores(values: Mapping[str, float], title: str) -> None:
     """Metrics of one evaluation."""
     _print(_console(), f"{title}: {_line(values)}")
+
+
+def judged(found: Judged, title: str) -> None:
+    """What the networks of a generative run score, beside the floor."""
+    table = _table()
+    for name in ("measure", "mean", "95 % interval", "each network", "other real images"):
+        table.add_column(name, justify="left" if name == "measure" else "right")
+    for name, score in found.scores.items():
+        each = sorted(found.networks[name])
+        table.add_row(
+            name,
+            number(score.mean),
+            f"{number(score.low)} to {number(score.high)}" if score.n > 1 else "",
+            f"{number(each[0])} to {number(each[-1])}",
+            number(found.floor[name]),
+        )
+    _print(_console(), title)
+    _console().print(table)
 
 
 def run(path: Path, predictor: Predictor, as_json: bool, more: Mapping[str, Any]) -> None:

@@ -22,7 +22,7 @@ from manyfit.cli.output import check_ending, image_files, write_page, write_tabl
 from manyfit.cli.play import Play, play
 from manyfit.cli.progress import Watcher
 from manyfit.cli.reinforcement import Rl
-from manyfit.cli.sampling import Sample, sample
+from manyfit.cli.sampling import Sample, judged, sample
 from manyfit.cli.text import Generate, generate
 from manyfit.engine import RunFolder
 from manyfit.errors import ConfigError, DataError, RunError
@@ -210,6 +210,10 @@ def predict(options: Predict) -> int:
 def evaluate(options: Evaluate) -> int:
     """``manyfit evaluate``."""
     predictor = Predictor.load(options.run)
+    if hasattr(predictor.objective, "sample"):
+        return judged(options, predictor)
+    if options.features is not None or options.count is not None:
+        raise ConfigError(f"{options.run} does not generate images: leave --features and -n out")
     scores = predictor.evaluate(options.data)
     if options.json:
         from manyfit.engine.folder import plain

@@ -16,7 +16,7 @@ from manyfit.errors import ConfigError, RunError, nearest
 from manyfit.estimators.base import FEWEST, Estimator
 from manyfit.estimators.pixels import check_same, image_of, pixels_of, rows_of, shape_of
 from manyfit.estimators.rows import arrays_of, frame_of, table_of_array, table_of_columns
-from manyfit.experiment.codes import Codes
+from manyfit.experiment.codes import NAME, Codes
 from manyfit.tasks.task import Task
 from manyfit.tasks.unsupervised import MODELS, array_rows, autoencoder_for, table_rows
 
@@ -53,9 +53,7 @@ class Coder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
             autoencoder_for(task, asked), optimizer=self._optimizer(), preprocess=task.preprocess
         )
         self._train(task, objective, "loss" if objective.probabilistic else "mse")
-        if self.result_.codes is None:
-            raise RunError(f"{type(self).__name__} has no codes: {self.result_.why}")
-        self._codes = Codes(self._model, self.result_.codes)
+        self._codes = Codes(self._model, self.result_.pictures[NAME])
         self.latent_ = self._n_features_out = objective.latent
         return self
 

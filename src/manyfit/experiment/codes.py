@@ -29,11 +29,11 @@ MOST_PICTURED = 256
 BLOCK = 256
 
 
-def codes_of(prepared: Prepared, result: Result) -> dict[str, np.ndarray] | None:
-    """What ``codes.safetensors`` holds."""
+def codes_of(prepared: Prepared, result: Result) -> dict[str, dict[str, np.ndarray]]:
+    """``codes.safetensors`` and what it holds; nothing for other runs, and where nothing was chosen."""
     predictor = result.predictor
     if predictor is None or not hasattr(predictor.objective, "reconstruct"):
-        return None
+        return {}
     rows = [row for row in result.members if row["trial"] == result.chosen and row["status"] != "diverged"]
     folds = np.array([row["fold"] for row in rows], np.int32)
     best = int(np.argmin([row["validation"]["loss"] for row in rows]))
@@ -62,7 +62,7 @@ def codes_of(prepared: Prepared, result: Result) -> dict[str, np.ndarray] | None
         grids = _pictures(predictor, model, inputs["pixels"][shown[:MOST_PICTURED]])
         for name, grid in grids.items():
             found[f"pictures/{name}"] = np.round(255 * np.clip(np.asarray(grid), 0, 1)).astype(np.uint8)
-    return found
+    return {NAME: found}
 
 
 def members_of(predictor: Predictor, members: Any) -> Any:

@@ -107,8 +107,8 @@ def write_result(folder: RunFolder, result: Result) -> None:
         folder.write("history.safetensors", save(_whole(result.history)))
     if result.predictions is not None:
         folder.write("predictions.safetensors", save(_whole(result.predictions)))
-    if result.codes is not None:
-        folder.write("codes.safetensors", save(_whole(result.codes)))
+    for name, arrays in result.pictures.items():
+        folder.write(name, save(_whole(arrays)))
     if result.predictor is not None:
         result.predictor.save(folder)
     folder.write_json("summary.json", summary_of(result))

@@ -85,8 +85,9 @@ class Result:
     """Inner folds of the searches that ``search`` scores, where every fold was searched anew."""
     checks: Mapping[str, Any] = field(default_factory=dict)
     """Calibration before and after, labels that may be wrong, rows of identical inputs: as in ``summary.json``."""
-    codes: Mapping[str, np.ndarray] | None = None
-    """Of autoencoders: what ``codes.safetensors`` holds (``experiment.codes``)."""
+    pictures: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    """What autoencoders and games have to show, by file of the run folder: ``codes.safetensors`` (``experiment.codes``)
+    and ``games.safetensors`` (``experiment.games``)."""
 
     @property
     def best(self) -> Predictor:

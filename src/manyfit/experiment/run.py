@@ -30,6 +30,7 @@ from manyfit.experiment.checks import checks_of
 from manyfit.experiment.codes import codes_of
 from manyfit.experiment.examples import write_examples
 from manyfit.experiment.files import request_of, write_result
+from manyfit.experiment.games import games_of
 from manyfit.experiment.latency import latencies
 from manyfit.experiment.nested import nested_score
 from manyfit.experiment.preparation import prepare, twin_warnings, twins_of
@@ -143,7 +144,9 @@ class Run:
                 result = self._nest(result, folder)
             checks = checks_of(result.predictions, prepared.task.classes, self.twins)
             result = dataclasses.replace(result, out_of_budget=late, checks=checks)
-            result = dataclasses.replace(result, codes=codes_of(prepared, result))
+            result = dataclasses.replace(
+                result, pictures=codes_of(prepared, result) | games_of(prepared, result)
+            )
             self.timing["score"] = time.perf_counter() - scoring
             self.timing["total"] = time.perf_counter() - self.started
             if folder is not None:

@@ -13,6 +13,10 @@ from manyfit.report.png import colours, image
 _HEADINGS = {
     "reconstructions": "Held-out images, and below each its reconstruction",
     "samples": "New images, decoded from random codes",
+    "seeds": "New images, a line for each network",
+    "neighbours": "New images, and below each the training image that is nearest to it",
+    "ways": "From one new image to another, along the sphere of their noise",
+    "training": "Images of the same noise in the course of the training, from the first eighth to the last",
     "interpolations": "From one image to another, by the codes between theirs; the images themselves at the ends",
 }
 MOST = 4096
@@ -28,14 +32,8 @@ class Picture:
 
 
 def pictures(path: Path) -> list[Picture]:
-    """The grids in a run folder's ``codes.safetensors``; none where there is none, or it holds something else."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    try:
-        arrays = load((path / "codes.safetensors").read_bytes())
-    except (OSError, SafetensorError, ValueError):
-        return []
+    """The grids in a run folder's files; none where there are none, or they hold something else."""
+    arrays = _arrays(path / "codes.safetensors") | _arrays(path / "games.safetensors")
     found = []
     for name, grid in arrays.items():
         short = name.removeprefix("pictures/")
@@ -47,6 +45,28 @@ def pictures(path: Path) -> list[Picture]:
         )
     order = list(_HEADINGS.values())
     return sorted(found, key=lambda p: order.index(p.heading) if p.heading in order else len(order))
+
+
+def lead(path: Path) -> str:
+    """What is to be known of the grids."""
+    nearer = _arrays(path / "games.safetensors").get("nearer")
+    if nearer is None:
+        return "By the network of the lowest validation loss; the images are of its test rows."
+    return (
+        "Where a single network is shown it is that of the least distance to the test images. A new image is, on the "
+        f"median, {float(np.median(nearer)):.2f} times as far from the training image nearest to it as a test image "
+        "is (pixel by pixel): far below 1 it would repeat what it was trained on."
+    )
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return dict(load(path.read_bytes()))
+    except (OSError, SafetensorError, ValueError):
+        return {}
 
 
 def sheet(grid: np.ndarray) -> np.ndarray:

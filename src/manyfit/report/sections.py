@@ -40,7 +40,7 @@ from manyfit.report.numbers import (
     short_name,
 )
 from manyfit.report.pareto import pareto
-from manyfit.report.pictures import pictures
+from manyfit.report.pictures import lead, pictures
 from manyfit.report.series import forecasts, labelled_series
 from manyfit.report.spread import spread
 from manyfit.report.svg import Chart, c, document
@@ -82,6 +82,7 @@ def context(run: RunFiles) -> dict[str, Any]:
         "examples": examples(run),
         "writing": writing(run),
         "pictures": pictures(run.path),
+        "pictures_lead": lead(run.path),
         "series": labelled_series(run),
         "forecasts": forecasts(run),
         "about": about_data(run),

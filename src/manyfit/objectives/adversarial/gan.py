@@ -28,6 +28,8 @@ from manyfit.objectives.learning import settled
 from manyfit.objectives.module import Functional, Weights
 from manyfit.optim import EMA, Adam, Optimizer, evaluated, start, step
 
+STAGES, SHOWN = 8, 10
+"""Of images: how often in a training samples of the same noise are kept, and how many."""
 _MOST_COMPARED = 128
 """Rows of a batch that the distance shown during training is of."""
 
@@ -55,7 +57,8 @@ class GAN(BaseObjective):
     ``evaluate`` measures the energy distance between held-out rows and as many samples, in scaled units: with
     validation rows the best epoch is kept, without them the last one. The history has, an epoch each: both losses,
     the penalty, ``separation`` (the share of pairs in which the real row has the greater logit: 0.5 where nothing
-    can be told apart) and ``variance`` (of the samples, over that of real rows).
+    can be told apart) and ``variance`` (of the samples, over that of real rows). Of images the model also has
+    ``shown`` uint8 ``(STAGES, SHOWN, H, W, C)``: samples of the same noise in the course of the training.
     """
 
     generator: GeneratorArchitecture = field(default_factory=DenseGenerator)
@@ -108,7 +111,11 @@ class GAN(BaseObjective):
             # many steps now, so that one a step is enough later
             vectors = spectral.first_vectors(discriminator.params, keys[2])
             vectors = spectral.iterated(discriminator.params, vectors, 15)
+        shown = {}
+        if self._pictured:
+            shown = {"step": jnp.int32(0), "shown": jnp.zeros((STAGES, SHOWN, *self._shape), jnp.uint8)}
         return {
+            **shown,
             "generator": generator,
             "discriminator": discriminator,
             "generator_optimizer": start(here.generator_optimizer, *generator),
@@ -150,13 +157,15 @@ class GAN(BaseObjective):
         }
         last = jax.tree.map(lambda leaf: leaf[-1], parts)
         state, more = here._generator_step(state, last, jax.random.fold_in(key, steps), total)
+        if self._pictured:
+            state = here._with_samples(state, total)
         one = jnp.float32(1)
         return state, {name: Metric(value, one) for name, value in {**found, **more}.items()}
 
     def export(self, state: PyTree) -> PyTree:
         """The generator that samples, and how to bring samples back to the units of the data."""
-        weights = evaluated(self.generator_optimizer, state["generator_optimizer"], *state["generator"])
-        return {"weights": Weights(*weights), "prepared": state["prepared"]}
+        model = {"weights": self._averaged(state), "prepared": state["prepared"]}
+        return model | ({"shown": state["shown"]} if self._pictured else {})
 
     def evaluate(self, model: PyTree, batch: Batch) -> dict[str, Metric]:
         """The energy distance between the rows and as many samples of fixed noise."""
@@ -257,7 +266,25 @@ class GAN(BaseObjective):
         params = spectral.normalised(params, vectors) if vectors else params
         return self._discriminator.apply(Weights(params, rest), features, train=True, key=key)
 
+    def _with_samples(self, state: PyTree, total: Array) -> PyTree:
+        """A step counted, and samples of it in the place of its stage: the last of a stage stay."""
+        noise = self._noise(jax.random.key(0), SHOWN)
+        model = {"weights": self._averaged(state), "prepared": {"shift": 127.5, "scale": 127.5}}
+        samples = jnp.clip(jnp.round(self.decode(model, noise)), 0, 255).astype(jnp.uint8)
+        stage = jnp.clip((state["step"] * STAGES / total).astype(jnp.int32), 0, STAGES - 1)
+        return {**state, "step": state["step"] + 1, "shown": state["shown"].at[stage].set(samples)}
+
     # Parts
+
+    def _averaged(self, state: PyTree) -> Weights:
+        """The generator's weights, averaged where its optimizer keeps an average."""
+        return Weights(
+            *evaluated(self.generator_optimizer, state["generator_optimizer"], *state["generator"])
+        )
+
+    @property
+    def _pictured(self) -> bool:
+        return len(self._shape) == 3
 
     @property
     def _generator(self) -> Functional:
