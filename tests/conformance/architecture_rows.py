@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from manyfit import models
+from manyfit.models.autoencoders import DenseCoder
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ ROWS = [
     Row(models.MLP(hidden=(6,), dropout=0.2), 0, {"dropout": 0.5}),
     Row(models.ResMLP(width=6, depth=1, dropout=0.2), 0, {"dropout": 0.5}),
     Row(models.TabM(hidden=(6,), dropout=0.2), 0, {"dropout": 0.5}, between=(16,)),
+    Row(models.TrainedEncoder(DenseCoder((6,)), 3, heads=2, marked=True), reads={"values": (7,)}),
     Row(models.CNN(channels=(4,), hidden=6, dropout=0.2), 8, {"dropout": 0.5}),
     Row(models.CNN(channels=(4,), hidden=6, norm="batch"), 8, label="CNN with batch normalisation"),
     Row(models.LeNet(), 12),

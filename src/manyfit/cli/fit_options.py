@@ -144,6 +144,8 @@ class Fit(Options):
     """Autoencoders: codes drawn for each row."""
     strength: Annotated[str | None, arg("VALUE|LOW:HIGH")] = None
     """Autoencoders: beta of a vae, noise of denoising, weight of sparse and contractive, share of masked."""
+    encoder: Annotated[Path | None, arg("RUN", "none")] = None
+    """Images with few labels: begin with the encoder of an autoencoder's run on such images."""
     augment: Annotated[str | None, arg("NAME", "none")] = None
     """Images: what changes them at random in training (standard, digits, colour, cutout, mixup, cutmix, strong)."""
     views: Literal["one", "flip", "shifts", "flip-shifts"] = "one"

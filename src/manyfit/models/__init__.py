@@ -16,6 +16,7 @@ from manyfit.models.tabm import TabM
 from manyfit.models.textcnn import TextCNN
 from manyfit.models.textrnn import TextRNN
 from manyfit.models.texttransformer import TextTransformer
+from manyfit.models.trained import TrainedEncoder
 from manyfit.models.unet import UNet
 from manyfit.models.vit import ViT
 
@@ -40,6 +41,7 @@ PARTS = (
     InceptionTime,
     SeriesResNet,
     SeriesRNN,
+    TrainedEncoder,
 )
 """What a run folder may name."""
 
@@ -65,6 +67,7 @@ __all__ = [
     "TextCNN",
     "TextRNN",
     "TextTransformer",
+    "TrainedEncoder",
     "UNet",
     "ViT",
     "WideResNet",

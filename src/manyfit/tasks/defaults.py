@@ -87,7 +87,12 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
 
         return series_experiment(task, asked)
     images = task.about.get("kind") == "images"
-    model = model_for(task, asked)
+    if asked.get("encoder") is not None:
+        from manyfit.tasks.pretrained import pretrained
+
+        task, model = pretrained(task, asked)
+    else:
+        model = model_for(task, asked)
     optimizer = optimizer_for(asked, search=not images)
     precision: Any = asked.get("precision") or "float32"
     rematerialise: Any = asked.get("rematerialise") or "none"

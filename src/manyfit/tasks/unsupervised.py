@@ -58,6 +58,7 @@ STEPS = 3000
 
 _SUPERVISED = {
     "loss": None,
+    "encoder": None,
     "augment": None,
     "views": "one",
     "embedding": "auto",
