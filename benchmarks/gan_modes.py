@@ -107,8 +107,8 @@ def counted(result: Any, toy: str) -> tuple[np.ndarray, np.ndarray]:
     return np.array(modes, float), np.array(share)
 
 
-def interval(values: np.ndarray) -> str:
-    found = resampled_interval(values[:, None], 1, 1)
+def interval(values: np.ndarray, most: float) -> str:
+    found = resampled_interval(values[:, None], 1, 1).within(0.0, most)
     return f"{found.mean:.3g} [{found.low:.3g}, {found.high:.3g}]"
 
 
@@ -127,8 +127,8 @@ def games(names: list[str], on: list[str], seeds: int, steps: int) -> None:
                 [
                     name,
                     f"{toy}, {centres}",
-                    interval(modes),
-                    interval(share),
+                    interval(modes, centres),
+                    interval(share, 1.0),
                     f"{int((modes == centres).sum())} of {len(modes)}",
                     kinds,
                     f"{seconds / seeds:.1f}",
@@ -188,7 +188,7 @@ def phase(seeds: int, steps: int) -> None:
             [
                 f"{weight:g}",
                 *[
-                    f"{t.score.mean:.1f} [{t.score.low:.1f}, {t.score.high:.1f}]{d}"
+                    f"{t.score.mean:.1f} [{max(t.score.low, 0):.1f}, {min(t.score.high, 25):.1f}]{d}"
                     for t, d in zip(cells, died)
                 ],
             ]
