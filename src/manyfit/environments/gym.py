@@ -12,8 +12,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.experimental import io_callback
 
+from manyfit.environments.calls import called
 from manyfit.environments.environment import Array, Box, Discrete, Environment, Moved, Outcome, Playing
 from manyfit.environments.simulators import Brought, Simulators, acted, flat, made
 from manyfit.errors import ConfigError, DataError
@@ -67,13 +67,13 @@ class Gymnasium(Environment):
     def ready(self, playing: Playing) -> Playing:
         """The simulators as they stand, or new episodes where there are none of that name and age."""
 
-        def look(names: Any, steps: Any) -> Any:
-            seen, new = self.simulators().look(np.asarray(names), int(np.asarray(steps)[0]))
-            return seen, np.bool_(new)
+        def look(names: np.ndarray, steps: np.ndarray) -> list[np.ndarray]:
+            there, begun = self.simulators().look(names, int(steps[0]))
+            return [there, np.array(begun)]
 
         count = playing.length.shape[0]
         shapes = (_floats(count, self.features), jax.ShapeDtypeStruct((), jnp.bool_))
-        seen, new = io_callback(look, shapes, *playing.state)
+        seen, new = called(look, shapes, *playing.state)
         length, total = (
             jnp.where(new, 0, leaf).astype(leaf.dtype) for leaf in (playing.length, playing.total)
         )
@@ -84,15 +84,16 @@ class Gymnasium(Environment):
         del key
         names, steps = playing.state
 
-        def step(names: Any, actions: Any) -> Brought:
-            return self.simulators().step(np.asarray(names), np.asarray(actions))
+        def step(names: np.ndarray, actions: np.ndarray) -> Brought:
+            return self.simulators().step(names, actions)
 
-        brought = io_callback(step, self._brought(names.shape[0]), names, actions)
+        brought = self._brought(step, names, actions)
         outcome = _outcome(playing, brought)
         length, total = (
             jnp.where(outcome.done, jnp.zeros_like(leaf), leaf) for leaf in (outcome.length, outcome.total)
         )
-        return Playing((names, steps + 1), brought.observation, length, total), outcome
+        now: Any = brought.observation
+        return Playing((names, steps + 1), now, length, total), outcome
 
     @property
     def on_host(self) -> bool:
@@ -103,14 +104,14 @@ class Gymnasium(Environment):
         """Simulators for one episode from each key, given back when all are over."""
         count = keys.shape[0]
 
-        def opened(seeds: Any, whose: Any) -> Any:
+        def opened(seeds: np.ndarray, whose: np.ndarray) -> list[np.ndarray]:
             del whose  # members who play by the same keys make a call each all the same
-            ticket, seen = self.simulators().open(np.asarray(seeds))
-            return np.full(count, ticket, np.uint32), seen
+            ticket, there = self.simulators().open(seeds)
+            return [np.full(count, ticket, np.uint32), there]
 
         shapes = (jax.ShapeDtypeStruct((count,), jnp.uint32), _floats(count, self.features))
         mine = jnp.float32(0.0) if whose is None else whose
-        tickets, seen = io_callback(opened, shapes, jax.random.key_data(keys), mine)
+        tickets, seen = called(opened, shapes, jax.random.key_data(keys), mine)
         zero = jnp.zeros(count)
         state = (jnp.stack([tickets, tickets], axis=1), jnp.zeros(count, jnp.uint32))
         return Playing(state, seen, zero.astype(jnp.int32), zero)
@@ -120,20 +121,21 @@ class Gymnasium(Environment):
         del key
         names, steps = playing.state
 
-        def step(names: Any, steps: Any, actions: Any) -> Brought:
-            last = int(np.asarray(steps)[0]) + 1 >= self.horizon
-            return self.simulators().play(int(np.asarray(names)[0, 0]), np.asarray(actions), last)
+        def step(names: np.ndarray, steps: np.ndarray, actions: np.ndarray) -> Brought:
+            last = int(steps[0]) + 1 >= self.horizon
+            return self.simulators().play(int(names[0, 0]), actions, last)
 
-        brought = io_callback(step, self._brought(names.shape[0]), names, steps, actions)
+        brought = self._brought(step, names, steps, actions)
         outcome = _outcome(playing, brought)
-        after = Playing((names, steps + 1), brought.observation, outcome.length, outcome.total)
-        return after, outcome
+        now: Any = brought.observation
+        return Playing((names, steps + 1), now, outcome.length, outcome.total), outcome
 
-    def _brought(self, count: int) -> Brought:
+    def _brought(self, step: Callable[..., Brought], names: Array, *more: Array) -> Brought:
+        count = names.shape[0]
         numbers, flags = _floats(count), jax.ShapeDtypeStruct((count,), jnp.bool_)
         seen = _floats(count, self.features)
-        shapes: Any = (seen, seen, numbers, flags, flags)
-        return Brought(*shapes)
+        found: Any = called(step, [seen, seen, numbers, flags, flags], names, *more)
+        return Brought(*found)
 
 
 def filmed(
