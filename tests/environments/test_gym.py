@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import gymnasium
 import jax
 import jax.numpy as jnp
@@ -11,6 +13,7 @@ import pytest
 from manyfit.cli.main import main
 from manyfit.engine import Hooks, Member, Population, Rows, Shape
 from manyfit.environments import Box, Discrete, environment, gymnasium_environment
+from manyfit.environments.simulators import Simulators
 from manyfit.errors import ConfigError, DataError
 from manyfit.objectives.reinforcement import PPO
 from manyfit.space import numeric_paths
@@ -200,6 +203,17 @@ def test_what_cannot_be_learned_in_is_refused_at_once(name, kind, said):
         environment(name)
 
 
+def test_a_reward_that_is_no_number_is_told_of_and_the_others_go_on():
+    simulators = Simulators("Walk-v0", (("broken", "reward"),), 2)
+    names = np.array([[1, 2], [3, 4]], np.uint32)
+    simulators.look(names, 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        rewards = [simulators.step(names, np.array([0, 0])).reward for _ in range(6)]
+    assert np.isnan(rewards[4]).all() and np.isfinite(rewards[5]).all()
+    assert simulators.problem == "Walk-v0 gave a reward that is no number, at step 5 of a simulator"
+
+
 def test_a_simulator_that_breaks_off_is_named():
     walk = gymnasium_environment("Walk-v0", {"broken": "step"})
     actions = jnp.zeros((2,), jnp.int32)
@@ -222,6 +236,7 @@ def test_the_command_trains_on_the_host_and_films_an_episode(tmp_path, capsys):
     small = ["--set", "hidden=4", "environments=2", "rollout=8", "passes=1", "minibatches=1"]
     assert main([*words, *small, "--out", str(run)]) == 0
     assert "not bit for bit" in capsys.readouterr().err
+    assert "An episode of the best agent" in (run / "report.html").read_text()
     assert main(["play", str(run), "-n", "2", "-o", str(run / "episode.gif")]) == 0
     assert "agent 1: mean return" in capsys.readouterr().out
     assert (run / "episode.gif").read_bytes()[:6] == b"GIF89a"

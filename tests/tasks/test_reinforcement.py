@@ -42,7 +42,8 @@ def test_the_command_trains_scores_and_keeps_an_agent(tmp_path, capsys):
     actions = agent.predict_members({"inputs": np.zeros((3, 4), np.float32)})
     assert actions.shape == (2, 3) and set(actions.ravel()) <= {0, 1}
     assert "CartPole-v1" in (tmp_path / "run" / "report.html").read_text()
-    assert "What the agents earn" in (tmp_path / "run" / "report.html").read_text()
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert "What the agents earn" in report and "An episode of the best agent" in report
     assert main(["resume", str(tmp_path / "run"), "--quiet"]) == 0
 
     capsys.readouterr()
@@ -56,8 +57,6 @@ def test_the_command_trains_scores_and_keeps_an_agent(tmp_path, capsys):
     best = played["agents"][played["best"]]
     assert f"agent {played['best']}, return {best['returns'][0]:.6g}:" in told.err
     assert gif.read_bytes()[:6] == b"GIF89a"
-    assert main(["report", str(tmp_path / "run")]) == 0
-    assert "An episode of the best agent" in (tmp_path / "run" / "report.html").read_text()
     for words, said in [
         (["-n", "0"], "at least 1"),
         (["--agent", "2"], "there are 2"),

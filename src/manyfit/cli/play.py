@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from manyfit.cli.arguments import Switch, arg, place
 from manyfit.cli.output import write_bytes
 from manyfit.errors import ConfigError
 from manyfit.experiment.predictor import Predictor
+from manyfit.experiment.result import Result
+from manyfit.report.agents import EPISODE
 
 
 @dataclass
@@ -23,8 +26,8 @@ class Play:
     """Let the agents of a run play.
 
     Each plays the same episodes, without exploration; what they earn is printed.
-    An episode of the best of them can be written as an animation, which
-    manyfit report RUN shows too where it is RUN/episode.gif.
+    An episode of the best of them can be written as an animation; the report
+    shows the one that is RUN/episode.gif.
 
     Examples:
       manyfit play runs/CartPole-v1-ppo
@@ -120,3 +123,13 @@ def drawn(predictor: Predictor, member: int, *, seed: int = 0) -> tuple[float, b
     length = int(count)
     total = float(np.sum(np.asarray(rewards)[:length]))
     return total, episode(agent.environment, np.asarray(states)[: length + 1])
+
+
+def keep_episode(result: Result, out: Path) -> None:
+    """An episode of the best of the chosen agents into the run folder; none where it cannot be drawn."""
+    agents = [m for m in result.members if m["trial"] == result.chosen and m["status"] != "diverged"]
+    if result.predictor is None or result.interrupted or not agents:
+        return
+    best = int(np.argmax([member["test"]["return"] for member in agents]))
+    with contextlib.suppress(ConfigError):
+        write_bytes(out / EPISODE, drawn(result.predictor, best)[1])

@@ -16,7 +16,8 @@ from manyfit.cli.fit_options import Options
 class Rl(Options):
     """Train agents in an environment: many seeds and settings at once.
 
-    Environments of Gymnasium by name. Each seed is an agent with environments
+    Environments of Gymnasium by name: the classic ones on the device, all
+    others on the host, and one's own as MODULE:NAME. Each seed is an agent with environments
     of its own; the score is the return of whole episodes that none of them
     was chosen by, with the interquartile mean over seeds and its interval.
 
@@ -24,6 +25,7 @@ class Rl(Options):
       manyfit rl CartPole-v1 --algorithm ppo --seeds 16
       manyfit rl CartPole-v1 --algorithm dqn --set dueling=true n_step=3
       manyfit rl Pendulum-v1 --algorithm sac
+      manyfit rl my_module:MyRobot-v0 --algorithm sac
       manyfit rl Acrobot-v1 --set learning_rate=1e-4:1e-2 --trials 16
 
     Ctrl-C stops cleanly; manyfit resume goes on from there.

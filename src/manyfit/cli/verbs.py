@@ -19,7 +19,7 @@ from manyfit.cli import show
 from manyfit.cli.codes import Anomalies, Transform, anomalies, transform
 from manyfit.cli.options import Compare, Curve, Demo, Evaluate, Fit, Inspect, Predict, Range, Report, Resume
 from manyfit.cli.output import check_ending, image_files, write_page, write_table
-from manyfit.cli.play import Play, play
+from manyfit.cli.play import Play, keep_episode, play
 from manyfit.cli.progress import Watcher
 from manyfit.cli.reinforcement import Rl
 from manyfit.cli.sampling import Sample, judged, sample
@@ -162,6 +162,7 @@ def _train_agents(options: Rl, out: Path, *, resume: bool) -> int:
         )
     if (problem := problem_of(experiment.objective.environment)) is not None:
         to_stderr(f"manyfit: {problem}: agents that met it diverged")
+    keep_episode(result, out)
     code = finish(result, out, options.json, say, None)
     if not options.json and result.chosen is not None:
         show.returns(result, steps)

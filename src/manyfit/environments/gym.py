@@ -145,19 +145,22 @@ def filmed(
 
     Raises ``ConfigError`` where the environment has no pictures.
     """
+    total, pictures = 0.0, list[Any]()
     try:
-        simulator = made(environment.name, dict(environment.options), render_mode="rgb_array")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            simulator = made(environment.name, dict(environment.options), render_mode="rgb_array")
+            seen, _ = simulator.reset(seed=seed)
+            for _ in range(environment.horizon):
+                pictures.append(simulator.render())
+                action = act(flat(simulator, seen))
+                seen, reward, terminated, truncated, _ = simulator.step(acted(simulator, action))
+                total += float(reward)
+                if terminated or truncated:
+                    break
+            simulator.close()
     except Exception as error:
         raise ConfigError(f"{environment.name} has no pictures (render_mode 'rgb_array'): {error}") from error
-    total, pictures = 0.0, []
-    seen, _ = simulator.reset(seed=seed)
-    for _ in range(environment.horizon):
-        pictures.append(simulator.render())
-        seen, reward, terminated, truncated, _ = simulator.step(acted(simulator, act(flat(simulator, seen))))
-        total += float(reward)
-        if terminated or truncated:
-            break
-    simulator.close()
     if not isinstance(pictures[0], np.ndarray):
         raise ConfigError(f"{environment.name} has no pictures: it renders {type(pictures[0]).__name__}")
     return total, pictures
