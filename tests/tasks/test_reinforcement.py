@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from manyfit.cli.main import main
+from manyfit.cli.play import Play, _agents
 from manyfit.environments import ENVIRONMENTS, CartPole, Discrete
 from manyfit.errors import ConfigError
 from manyfit.experiment.predictor import Predictor
@@ -93,6 +96,12 @@ def test_every_algorithm_has_settings_for_every_environment_that_it_is_for(name,
         return
     agent, steps = agent_for(ENVIRONMENTS[name], algorithm, {})
     assert steps > 10 * agent.steps_per_update
+
+
+def test_only_agents_play():
+    network = SimpleNamespace(objective=object(), members=1)
+    with pytest.raises(ConfigError, match="play is for runs of manyfit rl"):
+        _agents(network, Play(Path("runs/table")))
 
 
 def test_a_range_is_searched():

@@ -179,7 +179,7 @@ def predict(options: Predict) -> int:
     if predictor.kind == "own":
         raise ConfigError(
             f"{options.run} predicts no column: {type(predictor.objective).__name__} has manyfit transform and "
-            "anomalies (codes), sample (new rows) or generate (text)"
+            "anomalies (codes), sample (new rows), generate (text) or play (agents)"
         )
     found = predictor.prediction(options.data)
     columns: dict[str, Any] = {}
