@@ -67,6 +67,8 @@ def test_random_actions_become_fewer():
     agent = DQN(LAKE, epsilon_start=0.9, epsilon_end=0.1, exploration=0.5)
     at = [float(agent.epsilon(jnp.float32(p))) for p in (0.0, 0.25, 0.5, 1.0)]
     np.testing.assert_allclose(at, [0.9, 0.5, 0.1, 0.1], rtol=1e-5)
+    none = DQN(LAKE, epsilon_end=0.1, exploration=0.0)
+    assert float(none.epsilon(jnp.float32(0.01))) == pytest.approx(0.1)
 
 
 def value_iteration(lake, gamma):

@@ -96,7 +96,7 @@ class DQN(OffPolicy):
         start: Any = self.epsilon_start
         end: Any = self.epsilon_end
         part: Any = self.exploration
-        return start + (end - start) * jnp.clip(progress / part, 0.0, 1.0)
+        return start + (end - start) * jnp.clip(progress / jnp.maximum(part, 1e-8), 0.0, 1.0)
 
     def lesson(
         self, learner: Learner, drawn: Drawn, key: Key, total: Array
