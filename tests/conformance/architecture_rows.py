@@ -7,6 +7,11 @@ from typing import Any
 
 from manyfit import models
 from manyfit.models.autoencoders import DenseCoder
+from manyfit.models.linear_forecasters import LinearForecaster, SparseForecaster
+from manyfit.models.nhits import NHiTS
+from manyfit.models.patch_transformer import PatchTransformer
+from manyfit.models.recurrent_forecaster import RecurrentForecaster
+from manyfit.models.tcn import TCN
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,9 @@ class Row:
     reads: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """What a network of series reads, by name: shapes without the batch; ``lengths`` for steps of several lengths."""
 
+    pairs: bool = False
+    """Whether it reads two texts, and answers for each place of the second."""
+
     label: str = ""
 
     @property
@@ -35,6 +43,7 @@ class Row:
         return self.label or type(self.model).__name__
 
 
+PAST = {"past": (8, 2)}
 SERIES = {"steps": (7, 2), "lengths": ()}
 
 ROWS = [
@@ -58,6 +67,20 @@ ROWS = [
     Row(models.SeriesResNet((4,)), 0, reads=SERIES),
     Row(models.InceptionTime(3, 2, (5, 3)), 0, reads=SERIES),
     Row(models.SeriesRNN("gru", 3, dropout=0.2), 0, {"dropout": 0.5}, reads=SERIES),
+    Row(models.SeriesTCN((3, 3), 3, dropout=0.2), 0, {"dropout": 0.5}, reads=SERIES),
+    Row(models.SeriesRNN("mingru", 3, dropout=0.0), 0, reads=SERIES, label="SeriesRNN of MinGRU"),
+    Row(LinearForecaster(kernel=3), 0, reads=PAST, between=(2,)),
+    Row(SparseForecaster(period=2), 0, reads=PAST, between=(2,)),
+    Row(PatchTransformer(4, 2, 4, 1, 2, 4, dropout=0.2), 0, {"dropout": 0.5}, reads=PAST, between=(2,)),
+    Row(RecurrentForecaster("gru", 3), 0, reads=PAST, between=(2,)),
+    Row(TCN((3, 3), 2, dropout=0.2), 0, {"dropout": 0.5}, reads=PAST, between=(2,)),
+    Row(NHiTS((2, 1), (2, 1), (4,), dropout=0.2), 0, {"dropout": 0.5}, reads=PAST, between=(2,)),
+    Row(
+        models.EncoderDecoder(8, 1, 2, 4, dropout=0.2), 0, {"dropout": 0.5}, words=9, between=(7,), pairs=True
+    ),
+    Row(
+        models.RecurrentEncoderDecoder(4, dropout=0.2), 0, {"dropout": 0.5}, words=9, between=(7,), pairs=True
+    ),
     Row(models.Decoder(8, 1, 2, dropout=0.2), 0, {"dropout": 0.5}, words=9, between=(7,)),
     Row(models.Recurrent("gru", 5, 2, 4, dropout=0.2), 0, {"dropout": 0.5}, words=9, between=(7,)),
 ]

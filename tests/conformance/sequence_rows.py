@@ -72,6 +72,20 @@ SEQUENCE_ROWS = [
     recurrent("GRU", 1),
     recurrent("LSTM", 2),
     Row(
+        "MinGRU",
+        lambda rngs, **traced: Whole(nn.MinGRU(4, 3, layers=2, bidirectional=True, rngs=rngs, **traced)),
+        (SEQUENCE, LENGTHS),
+        (2, 5 * 6 + 4 * 3),
+        tuple(f"layer/{group}/{place}" for group in ("bias", "weight") for place in range(4)),
+        {"dropout": (0.5, 0.1)},
+    ),
+    Row(
+        "linear_scan",
+        lambda rngs: Function(lambda a, b: nn.linear_scan(a.swapaxes(0, 1), b.swapaxes(0, 1))),
+        (SEQUENCE, SEQUENCE),
+        (5, 2, 4),
+    ),
+    Row(
         "attention",
         lambda rngs: Function(
             lambda q, kv, bias, lengths: nn.attention(

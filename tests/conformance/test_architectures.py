@@ -20,6 +20,7 @@ from jax import lax
 
 from manyfit import models
 from manyfit.models import Inputs
+from manyfit.models.forecasters import FORECASTER_PARTS
 from manyfit.objectives.module import Functional
 
 every = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -28,6 +29,9 @@ ROWS_OF_A_BATCH, OUTPUTS = 3, 2
 
 
 def inputs_of(row, dtype=jnp.float32, seed=1):
+    if row.pairs:
+        source, target = jax.random.randint(jax.random.key(seed), (2, ROWS_OF_A_BATCH, 7), 4, row.words)
+        return {"source": source, "source_lengths": jnp.array([7, 3, 1]), "target": target}
     if row.words:
         tokens = jax.random.randint(jax.random.key(seed), (ROWS_OF_A_BATCH, 7), 4, row.words)
         lengths = jnp.array([7, 3, 1])
@@ -60,7 +64,7 @@ def weights_of(name):
 
 
 def test_every_public_architecture_has_its_row():
-    assert {type(row.model) for row in ROWS} == set(models.PARTS)
+    assert {type(row.model) for row in ROWS} == {*models.PARTS, *FORECASTER_PARTS}
 
 
 @every

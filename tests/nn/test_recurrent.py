@@ -9,7 +9,7 @@ from flax import nnx
 from manyfit import nn
 from manyfit.errors import ConfigError
 
-KINDS = [nn.RNN, nn.ReluRNN, nn.GRU, nn.LSTM]
+KINDS = [nn.RNN, nn.ReluRNN, nn.GRU, nn.LSTM, nn.MinGRU]
 every = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 X = jax.random.normal(jax.random.key(0), (3, 6, 4))
 

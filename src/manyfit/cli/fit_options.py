@@ -54,6 +54,7 @@ class Fit(Options):
       manyfit fit images/ --target folder --size 64
       manyfit fit shakespeare.txt --seeds 3
       manyfit fit reviews.csv --text review --target sentiment
+      manyfit fit pairs.csv --text en --target-text de
       manyfit fit GunPoint_TRAIN.ts --test GunPoint_TEST.ts
       manyfit fit steps.csv --series person --time second --target gait
       manyfit fit --config adult.yaml --epochs 50
@@ -116,6 +117,8 @@ class Fit(Options):
 
     text: Annotated[str | None, arg("COLUMN")] = None
     """Labelled texts: the column that holds them; a folder of .txt files in a folder per class needs none."""
+    target_text: Annotated[str | None, arg("COLUMN")] = None
+    """Pairs of texts: the column that holds what the text of --text is to become, a translation, say."""
     min_count: Annotated[int | None, arg("N", "2 for words, else 1")] = None
     """Labelled texts: how often a token occurs in a fold's training rows to be known."""
     length: Annotated[int | None, arg("TOKENS", "99 % of the texts, at most 512; series whole")] = None
@@ -130,7 +133,8 @@ class Fit(Options):
     model: Annotated[str, arg("NAME")] = "auto"
     """The network: mlp, resmlp, tabm for tables; cnn, cnn-bn, lenet, resnet20, resnet18, wrn-16-4, convnext,
     mobilenet, vit … for images; bow, textcnn, rnn, gru, lstm, transformer for labelled texts; decoder, gpt, lstm,
-    gru, rnn for running text; resnet1d, inception, rnn, gru, lstm for labelled series; 'auto' takes an MLP for tables,
+    gru, rnn for running text; transformer, lstm for pairs of
+    texts; resnet1d, inception, tcn, rnn, gru, lstm, mingru for labelled series; 'auto' takes an MLP for tables,
     a small CNN for images, a bag of words for labelled texts, resnet1d for labelled series and the decoder for running
     text."""
     latent: Annotated[int | None, arg("N", "images 16, tables 4 to 16")] = None

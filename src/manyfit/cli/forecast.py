@@ -56,7 +56,8 @@ class Forecast:
     season: Annotated[int | None, arg("STEPS", "by the stamps")] = None
     """Steps in a season, of the seasonal naive forecast."""
     model: Annotated[str, arg("NAME")] = "nlinear"
-    """The network: dlinear, nlinear, rlinear, sparse, patchtst, lstm, gru."""
+    """The network: dlinear, nlinear, rlinear, sparse, patchtst, nhits, nbeats, tcn, lstm, gru,
+    mingru."""
     loss: Annotated[str, arg("NAME")] = "squared"
     """What training minimises: squared, absolute, quantile, gaussian, student-t."""
     coverage: Annotated[float, arg("SHARE", "0.9")] = 0.9

@@ -12,18 +12,21 @@ import numpy as np
 import tyro
 
 from manyfit.cli.arguments import arg, place
+from manyfit.errors import ConfigError
 
 
 @dataclass
 class Generate:
-    """Write text with the language model of a run.
+    """Write text with the language model of a run, or translate with a run of pairs of texts.
 
     The run's networks write together, by the average of their probabilities;
-    --member takes one of them alone.
+    --member takes one of them alone. A translation is searched for with four
+    beams unless --beams or a setting of the drawing says otherwise.
 
     Examples:
       manyfit generate runs/shakespeare --prompt "ROMEO:"
       manyfit generate runs/shakespeare --temperature 0.8 --top-k 20 --length 500
+      manyfit generate runs/pairs --prompt "A man is riding a horse."
       manyfit generate runs/shakespeare --prompt "To be" "Not to be" --beams 4
     """
 
@@ -62,9 +65,12 @@ def generate(options: Generate) -> int:
     from manyfit.experiment.generation import generate as written
     from manyfit.experiment.generation import writer_of
     from manyfit.experiment.predictor import Predictor
+    from manyfit.experiment.translation import translates
     from manyfit.objectives.decoding import Sampling
 
     predictor = Predictor.load(options.run)
+    if translates(predictor):
+        return _translate(options, predictor)
     writer = writer_of(predictor, options.member)
     prompts = list(options.prompt) or [""]
     sampling = Sampling(
@@ -124,6 +130,37 @@ def generate(options: Generate) -> int:
                 f"{tokens}",
                 file=sys.stderr,
             )
+    return 0
+
+
+def _translate(options: Generate, predictor: Any) -> int:
+    """What each prompt becomes, with a run of pairs of texts."""
+    from manyfit.experiment.translation import translate
+    from manyfit.objectives.decoding import Sampling
+
+    if not options.prompt:
+        raise ConfigError("say what to translate: --prompt TEXT")
+    for name, plain in (("stop", ()), ("disagreement", False)):
+        if getattr(options, name) != plain:
+            raise ConfigError(f"--{name} is for language models, and this run translates: leave it out")
+    settings = Sampling(
+        options.temperature, options.top_k, options.top_p, options.min_p, options.repetition_penalty
+    ).checked()
+    found = translate(
+        predictor,
+        list(options.prompt),
+        beams=options.beams,
+        sampling=None if options.beams is not None or settings == Sampling() else settings,
+        length=None if options.length == Generate.length else options.length,
+        member=options.member,
+        seed=options.seed,
+    )
+    if options.json:
+        content = [{"prompt": one.source, "text": one.text, "score": one.score} for one in found]
+        print(json.dumps(content, indent=1, ensure_ascii=False))
+        return 0
+    for one in found:
+        _show(one.text + "\n")
     return 0
 
 

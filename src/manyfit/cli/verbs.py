@@ -29,6 +29,7 @@ from manyfit.errors import ConfigError, DataError, RunError
 from manyfit.experiment.files import summary_of
 from manyfit.experiment.predictor import Predictor
 from manyfit.experiment.result import Result
+from manyfit.experiment.translation import translate, translates
 from manyfit.models import named as named_model
 from manyfit.tasks.defaults import augment_for, experiment_for, loss_for, optimizer_for, seconds_of
 from manyfit.tasks.source import UNSUPERVISED, read_task
@@ -176,6 +177,13 @@ def predict(options: Predict) -> int:
     predictor = Predictor.load(options.run)
     if forecasts.reads(predictor.encoder):
         return forecasts.predict(options, predictor)
+    if translates(predictor):
+        translated = translate(predictor, options.data)
+        write_table(
+            {name: [getattr(t, name) for t in translated] for name in ("source", "text", "score")},
+            options.out,
+        )
+        return 0
     if predictor.kind == "own":
         raise ConfigError(
             f"{options.run} predicts no column: {type(predictor.objective).__name__} has manyfit transform and "

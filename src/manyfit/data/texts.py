@@ -50,7 +50,7 @@ class TextSchema:
         if files:
             return read_texts(files, self.encoding)
         raw = self._raw(source)
-        return _cells(raw, self.text or "text")
+        return cells_of(raw, self.text or "text")
 
     def files(self, source: Any) -> list[Path]:
         """The files of the texts that ``texts`` gives, where each is a file; none otherwise."""
@@ -231,7 +231,7 @@ def read(
             missing_target=missing_target,
         )
         rows = np.flatnonzero(~raw[target].missing) if missing_target == "drop" else np.arange(len(raw))
-        texts = _cells(raw.take(rows), column)
+        texts = cells_of(raw.take(rows), column)
         others = [n for n in raw.names if n not in (column, target, group, time, weight)]
         if others:
             warnings.append(
@@ -304,7 +304,7 @@ def _without(raw: Raw, text: str, target: str, others: Sequence[str | None]) -> 
     return Raw(raw.source, (place, *kept), raw.fingerprint, raw.named, raw.lines)
 
 
-def _cells(raw: Raw, name: str) -> list[str]:
+def cells_of(raw: Raw, name: str) -> list[str]:
     """The texts of a column, a missing one empty; raises ``DataError`` where they are numbers or dates."""
     if name not in raw.names:
         raise DataError(f"{raw.source} has no column {name!r} (text); {nearest(name, raw.names)}")

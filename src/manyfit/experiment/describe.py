@@ -41,9 +41,10 @@ def known() -> dict[str, type]:
         *reinforcement.PARTS,
         *(ImagePreprocess, TablePreprocess, Intensities, Vectors, Identity, NextToken, Supervised),
     ]
-    from manyfit.objectives import forecasting
+    from manyfit.objectives import forecasting, translation
 
-    return {part.__name__: part for part in (*parts, *forecasting.PARTS)}
+    parts += [*forecasting.PARTS, translation.Translation]
+    return {part.__name__: part for part in parts}
 
 
 def describe(value: Any) -> Any:

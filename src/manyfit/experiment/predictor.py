@@ -139,8 +139,18 @@ class Predictor:
             )
         return self.calibration
 
+    def translate(self, texts: Any, **settings: Any) -> list[str]:
+        """What texts become, of a run of pairs of texts; see ``experiment.translation.translate``."""
+        from manyfit.experiment.translation import translate
+
+        return [one.text for one in translate(self, texts, **settings)]
+
     def evaluate(self, rows: Any) -> dict[str, float]:
         """The ensemble's metrics on labelled rows."""
+        from manyfit.experiment import translation
+
+        if translation.translates(self):
+            return translation.score(self, rows)
         if hasattr(self.objective, "measured"):
             return self._measured(rows)
         if self.encoder is None:

@@ -11,8 +11,10 @@ from manyfit.models.mobilenet import MobileNet
 from manyfit.models.names import named
 from manyfit.models.resmlp import ResMLP
 from manyfit.models.resnet import ResNet, WideResNet
+from manyfit.models.seq2seq import EncoderDecoder, RecurrentEncoderDecoder
 from manyfit.models.series_classifiers import InceptionTime, SeriesResNet, SeriesRNN
 from manyfit.models.tabm import TabM
+from manyfit.models.tcn import SeriesTCN
 from manyfit.models.textcnn import TextCNN
 from manyfit.models.textrnn import TextRNN
 from manyfit.models.texttransformer import TextTransformer
@@ -42,6 +44,9 @@ PARTS = (
     SeriesResNet,
     SeriesRNN,
     TrainedEncoder,
+    SeriesTCN,
+    EncoderDecoder,
+    RecurrentEncoderDecoder,
 )
 """What a run folder may name."""
 
@@ -54,15 +59,18 @@ __all__ = [
     "ConvNeXt",
     "Custom",
     "Decoder",
+    "EncoderDecoder",
     "InceptionTime",
     "Inputs",
     "LeNet",
     "MobileNet",
     "Recurrent",
+    "RecurrentEncoderDecoder",
     "ResMLP",
     "ResNet",
     "SeriesRNN",
     "SeriesResNet",
+    "SeriesTCN",
     "TabM",
     "TextCNN",
     "TextRNN",

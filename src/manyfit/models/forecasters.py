@@ -6,8 +6,10 @@ from typing import Any
 
 from manyfit.errors import ConfigError, nearest
 from manyfit.models.linear_forecasters import LinearForecaster, SparseForecaster
+from manyfit.models.nhits import NHiTS
 from manyfit.models.patch_transformer import PatchTransformer
 from manyfit.models.recurrent_forecaster import RecurrentForecaster
+from manyfit.models.tcn import TCN
 
 FORECASTERS: dict[str, Any] = {
     "dlinear": LinearForecaster(kernel=25),
@@ -17,10 +19,14 @@ FORECASTERS: dict[str, Any] = {
     "patchtst": PatchTransformer(),
     "lstm": RecurrentForecaster(),
     "gru": RecurrentForecaster("gru"),
+    "mingru": RecurrentForecaster("mingru", layers=2),
+    "tcn": TCN(),
+    "nhits": NHiTS(),
+    "nbeats": NHiTS(pools=(1, 1, 1), ratios=(1, 1, 1)),
 }
 """Every forecaster that a configuration may name."""
 
-FORECASTER_PARTS = (LinearForecaster, SparseForecaster, PatchTransformer, RecurrentForecaster)
+FORECASTER_PARTS = (LinearForecaster, SparseForecaster, PatchTransformer, RecurrentForecaster, TCN, NHiTS)
 
 
 def named_forecaster(name: str) -> Any:

@@ -14,8 +14,10 @@ from manyfit.models.mlp import MLP
 from manyfit.models.mobilenet import IMAGENET, MobileNet
 from manyfit.models.resmlp import ResMLP
 from manyfit.models.resnet import ResNet, WideResNet
+from manyfit.models.seq2seq import EncoderDecoder, RecurrentEncoderDecoder
 from manyfit.models.series_classifiers import InceptionTime, SeriesResNet, SeriesRNN
 from manyfit.models.tabm import TabM
+from manyfit.models.tcn import SeriesTCN
 from manyfit.models.textcnn import TextCNN
 from manyfit.models.textrnn import TextRNN
 from manyfit.models.texttransformer import TextTransformer
@@ -77,14 +79,18 @@ TEXTS: dict[str, Any] = {
 }
 """For a class, or a value, of each text."""
 
+PAIRS: dict[str, Any] = {"transformer": EncoderDecoder(), "lstm": RecurrentEncoderDecoder()}
+"""For a text made of another."""
+
 SERIES: dict[str, Any] = {
     "resnet1d": SeriesResNet(),
     "inception": InceptionTime(),
-    **{cell: SeriesRNN(cell) for cell in ("rnn", "gru", "lstm")},
+    **{cell: SeriesRNN(cell) for cell in ("rnn", "gru", "lstm", "mingru")},
+    "tcn": SeriesTCN(),
 }
 """For a class, or a value, of each series."""
 
-NAMES: dict[str, Any] = {**TABLES, **IMAGES, **PIXELS, **SERIES, **TEXTS, **LANGUAGE}
+NAMES: dict[str, Any] = {**TABLES, **IMAGES, **PIXELS, **PAIRS, **SERIES, **TEXTS, **LANGUAGE}
 """Every architecture that a configuration may name."""
 
 

@@ -1,10 +1,10 @@
-"""A recurrent forecaster: an LSTM or GRU reads the past of all channels and tells every step to come at once."""
+"""A recurrent forecaster: it reads the past of all channels and tells every step to come at once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -15,19 +15,20 @@ from manyfit.models.images import check_whole, resolved
 from manyfit.models.linear_forecasters import Instance
 from manyfit.nn.dropout import Dropout
 from manyfit.nn.linear import Linear
+from manyfit.nn.parallel import MinGRU
 from manyfit.nn.recurrent import GRU, LSTM
 from manyfit.space import Numeric
 
 
 @dataclass(frozen=True)
 class RecurrentForecaster:
-    """An LSTM (Hochreiter & Schmidhuber, 1997) or GRU (Cho et al., 2014) over the past, then one dense layer.
+    """An LSTM, GRU or ``MinGRU`` (see ``manyfit.nn``) over the past, then one dense layer.
 
     What is known of past and future steps (``known``) is read beside the past values, and its future part enters
     the dense layer.
     """
 
-    cell: Literal["lstm", "gru"] = "lstm"
+    cell: Literal["lstm", "gru", "mingru"] = "lstm"
     hidden: int = 64
     layers: int = 1
     dropout: Numeric = 0.0
@@ -50,7 +51,7 @@ class RecurrentForecasterModule(nnx.Module):
         known = inputs["known"].shape[2] if self.known else 0
         ahead = (inputs["known"].shape[1] - lookback) * known if self.known else 0
         rate = resolved(spec, "dropout")
-        kind = {"lstm": LSTM, "gru": GRU}[spec.cell]
+        kind: Any = {"lstm": LSTM, "gru": GRU, "mingru": MinGRU}[spec.cell]
         self.recurrent = kind(self.channels + known, spec.hidden, layers=spec.layers, dropout=rate, rngs=rngs)
         self.dropout = Dropout(rate, rngs=rngs)
         self.head = Linear(spec.hidden + ahead, self.channels * outputs, rngs=rngs)

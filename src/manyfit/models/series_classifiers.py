@@ -24,11 +24,12 @@ from manyfit.nn.conv import Conv1d
 from manyfit.nn.dropout import Dropout
 from manyfit.nn.linear import Linear
 from manyfit.nn.normalisation import BatchNorm
+from manyfit.nn.parallel import MinGRU
 from manyfit.nn.pooling import max_pool
 from manyfit.nn.recurrent import GRU, LSTM, RNN
 from manyfit.space import Numeric
 
-_CELLS: dict[str, Any] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
+_CELLS: dict[str, Any] = {"rnn": RNN, "gru": GRU, "lstm": LSTM, "mingru": MinGRU}
 
 
 def channels_of(inputs: Inputs, architecture: object) -> int:
@@ -169,9 +170,9 @@ class _Inceptions(nnx.Module):
 
 @dataclass(frozen=True)
 class SeriesRNN:
-    """An RNN, GRU or LSTM over the steps, in both directions, its outputs pooled over time, a linear layer."""
+    """A recurrent layer over the steps, in both directions, its outputs pooled over time, a linear layer."""
 
-    cell: Literal["rnn", "gru", "lstm"] = "lstm"
+    cell: Literal["rnn", "gru", "lstm", "mingru"] = "lstm"
     hidden: int = 64
     layers: int = 1
     bidirectional: bool = True
@@ -182,7 +183,7 @@ class SeriesRNN:
         check_whole(self, hidden=self.hidden, layers=self.layers)
         check_pool(self, self.pool)
         if isinstance(self.cell, str) and self.cell not in _CELLS:
-            raise ConfigError(f"SeriesRNN(cell={self.cell!r}): give 'rnn', 'gru' or 'lstm'")
+            raise ConfigError(f"SeriesRNN(cell={self.cell!r}): give 'rnn', 'gru', 'lstm' or 'mingru'")
 
     def build(self, inputs: Inputs, outputs: int, *, rngs: nnx.Rngs) -> nnx.Module:
         """A module that maps ``steps`` ``(B, T, C)`` and ``lengths`` ``(B,)`` to ``(B, outputs)``."""

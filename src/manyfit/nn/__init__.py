@@ -21,6 +21,7 @@ from manyfit.nn.linear import Linear
 from manyfit.nn.multihead import KVCache, MultiHeadAttention
 from manyfit.nn.noise import GaussianNoise, SpatialDropout, StochasticDepth
 from manyfit.nn.normalisation import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
+from manyfit.nn.parallel import MinGRU, linear_scan
 from manyfit.nn.pooling import (
     adaptive_avg_pool,
     adaptive_max_pool,
@@ -61,6 +62,7 @@ __all__ = [
     "LearnedPositions",
     "Linear",
     "LinearGeneral",
+    "MinGRU",
     "MultiHeadAttention",
     "PeriodicEmbedding",
     "PiecewiseLinearEmbedding",
@@ -82,6 +84,7 @@ __all__ = [
     "global_avg_pool",
     "global_max_pool",
     "glu",
+    "linear_scan",
     "max_pool",
     "rotary",
     "sinusoidal",

@@ -12,7 +12,13 @@ import jax.numpy as jnp
 from flax import nnx
 
 from manyfit.engine.objective import Array, BaseObjective, Batch, Fold, Hyper, Key, Metric, PyTree
-from manyfit.losses.forecasts import FORECAST_PARTS, ForecastHead, PointForecast
+from manyfit.losses.forecasts import (
+    FORECAST_PARTS,
+    ForecastHead,
+    GaussianForecast,
+    PointForecast,
+    StudentTForecast,
+)
 from manyfit.models.architecture import Architecture, Inputs
 from manyfit.models.forecasters import FORECASTER_PARTS
 from manyfit.objectives.learning import begun, final, learned, settled
@@ -63,7 +69,9 @@ class Forecasting(BaseObjective):
     def bounds(self) -> dict[str, tuple[float, float]]:
         """What its measures lie between, for intervals: no error is below 0."""
         errors = [f"{of}{name}" for of in ("", "naive_", "seasonal_") for name in ("mse", "mae", "mase")]
-        return {**dict.fromkeys((*errors, "pinball"), (0.0, math.inf)), "coverage": (0.0, 1.0)}
+        likelihood = isinstance(self.head, (GaussianForecast, StudentTForecast))
+        least = {"loss": (-math.inf if likelihood else 0.0, math.inf), "coverage": (0.0, 1.0)}
+        return {**dict.fromkeys((*errors, "pinball"), (0.0, math.inf)), **least}
 
     # The protocol
 
@@ -175,7 +183,10 @@ class Forecasting(BaseObjective):
         features, outputs = self.features, self.horizon * self.head.width
 
         def build(rngs: nnx.Rngs) -> nnx.Module:
-            return self.model.build(features, outputs, rngs=rngs)
+            model: Any = self.model
+            if getattr(model, "horizon", 0) is None:  # one that has to know where a forecast ends
+                model = dataclasses.replace(model, horizon=self.horizon)
+            return model.build(features, outputs, rngs=rngs)
 
         return Functional(build)
 

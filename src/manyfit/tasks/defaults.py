@@ -17,7 +17,7 @@ from manyfit.losses import LOSSES, Loss
 from manyfit.losses import named as named_loss
 from manyfit.models import MLP
 from manyfit.models import named as named_model
-from manyfit.models.names import IMAGES, LANGUAGE, PIXELS, SERIES, TABLES, TEXTS
+from manyfit.models.names import IMAGES, LANGUAGE, PAIRS, PIXELS, SERIES, TABLES, TEXTS
 from manyfit.objectives import Supervised
 from manyfit.optim import EMA, SAM, SWA, Accumulate, LayerDecay, Optimizer, named, named_schedule
 from manyfit.space import Distribution, collect, loguniform, uniform
@@ -71,6 +71,10 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
         from manyfit.tasks.language import language_experiment
 
         return language_experiment(task, asked)
+    if task.about.get("kind") == "pairs":
+        from manyfit.tasks.translation import pairs_experiment
+
+        return pairs_experiment(task, asked)
     if task.kind == "own":
         from manyfit.tasks.unsupervised import experiment_for as unsupervised
 
@@ -211,7 +215,7 @@ def model_for(task: Task, asked: Mapping[str, Any]) -> Any:
         raise ConfigError(
             f"model {kind!r} reads texts (--text COLUMN, or a folder of .txt files): leave it out"
         )
-    if kind in SERIES:
+    if kind in {**SERIES, **PAIRS} and kind not in {**TABLES, **IMAGES, **TEXTS, **LANGUAGE}:
         raise ConfigError(
             f"model {kind!r} reads labelled series (a .ts file, or --series COLUMN): leave it out"
         )

@@ -34,6 +34,10 @@ def encoder_from_json(content: Mapping[str, Any] | None) -> Encoder | None:
         from manyfit.tasks.texts import TextsEncoder
 
         return TextsEncoder.from_json(content)
+    if kind == "pairs":
+        from manyfit.tasks.translation import PairEncoder
+
+        return PairEncoder.from_json(content)
     if kind == "labelled series":
         from manyfit.tasks.series import SeriesSetEncoder
 

@@ -27,6 +27,8 @@ def read_task(options: Any) -> Task:
         from manyfit.tasks.unsupervised import unsupervised_task
 
         return unsupervised_task(options, as_images=is_images(path, options.target))
+    if options.target_text is not None:
+        return _pairs(path, options)
     if options.series is not None or (options.target is None and not path.is_dir() and is_archive(path)):
         return _series(path, options)
     if options.text is not None or (path.is_dir() and holds_texts(path)):
@@ -75,6 +77,33 @@ def read_task(options: Any) -> Task:
     )
     bins = BINS if options.embedding in ("auto", "piecewise") else 0
     return table_task(found, scaling=options.scaling, bins=bins, metric=options.metric)
+
+
+def _pairs(path: Path, options: Any) -> Task:
+    from manyfit.tasks.translation import pair_task
+
+    if options.text is None:
+        raise ConfigError(f"{path}: --target-text goes with --text, the column that it is to be made of")
+    other = {**_TABLES_ONLY, "target": None, "size": None, "series": None, "context": None, "steps": None}
+    other |= {"stream": False, "min_count": None, "encoding": None}
+    other = {name: plain for name, plain in other.items() if name not in ("header", "missing_target")}
+    _refuse(options, path, other, "is not for pairs of texts")
+    _refuse(
+        options, path, {"plan": "folds", "repeats": None}, "is not for pairs of texts, which have --folds"
+    )
+    return pair_task(
+        path,
+        options.text,
+        options.target_text,
+        tokenizer=options.tokenizer or "bpe",
+        vocabulary=options.vocabulary,
+        length=options.length,
+        folds=1 if options.folds is None else options.folds,
+        validation=options.validation,
+        seed=options.seed,
+        header=options.header,
+        missing_target=options.missing_target,
+    )
 
 
 def _series(path: Path, options: Any) -> Task:
