@@ -13,6 +13,8 @@ from manyfit.cli import main
 WORDS = {
     "one": "eins",
     "two": "zwei",
+    "big": "gross",
+    "shy": "scheu",
     "red": "rot",
     "old": "alt",
     "cat": "Katze",

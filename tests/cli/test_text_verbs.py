@@ -1,6 +1,7 @@
 """A column of texts from the command line: fit, predict, evaluate, and what is refused in one line."""
 
 import csv
+import json
 
 import pytest
 
@@ -35,7 +36,12 @@ def test_fit_predict_evaluate(place, capsys):
     assert [line.split(",")[0] for line in lines] == ["prediction", "yes", "no"]
     assert main(["evaluate", run, data]) == 0
     assert "accuracy 1" in capsys.readouterr().out
-    assert (place / "run" / "report.html").is_file()
+    found = json.loads((place / "run" / "texts.json").read_text())["texts"]
+    surest = found[0]
+    assert surest["target"] == surest["called"]
+    strongest = surest["tokens"][max(range(len(surest["weights"])), key=surest["weights"].__getitem__)]
+    assert strongest in ("fine", "lovely", "great", "dull", "awful", "poor")
+    assert "What it read in the texts" in (place / "run" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

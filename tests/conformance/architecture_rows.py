@@ -75,12 +75,8 @@ ROWS = [
     Row(RecurrentForecaster("gru", 3), 0, reads=PAST, between=(2,)),
     Row(TCN((3, 3), 2, dropout=0.2), 0, {"dropout": 0.5}, reads=PAST, between=(2,)),
     Row(NHiTS((2, 1), (2, 1), (4,), dropout=0.2), 0, {"dropout": 0.5}, reads=PAST, between=(2,)),
-    Row(
-        models.EncoderDecoder(8, 1, 2, 4, dropout=0.2), 0, {"dropout": 0.5}, words=9, between=(7,), pairs=True
-    ),
-    Row(
-        models.RecurrentEncoderDecoder(4, dropout=0.2), 0, {"dropout": 0.5}, words=9, between=(7,), pairs=True
-    ),
+    Row(models.EncoderDecoder(8, 1, 2, 4, dropout=0.2), 0, {"dropout": 0.5}, between=(7,), pairs=True),
+    Row(models.RecurrentEncoderDecoder(4, dropout=0.2), 0, {"dropout": 0.5}, between=(7,), pairs=True),
     Row(models.Decoder(8, 1, 2, dropout=0.2), 0, {"dropout": 0.5}, words=9, between=(7,)),
     Row(models.Recurrent("gru", 5, 2, 4, dropout=0.2), 0, {"dropout": 0.5}, words=9, between=(7,)),
 ]

@@ -30,7 +30,7 @@ ROWS_OF_A_BATCH, OUTPUTS = 3, 2
 
 def inputs_of(row, dtype=jnp.float32, seed=1):
     if row.pairs:
-        source, target = jax.random.randint(jax.random.key(seed), (2, ROWS_OF_A_BATCH, 7), 4, row.words)
+        source, target = jax.random.randint(jax.random.key(seed), (2, ROWS_OF_A_BATCH, 7), 0, OUTPUTS)
         return {"source": source, "source_lengths": jnp.array([7, 3, 1]), "target": target}
     if row.words:
         tokens = jax.random.randint(jax.random.key(seed), (ROWS_OF_A_BATCH, 7), 4, row.words)

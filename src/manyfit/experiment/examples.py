@@ -9,7 +9,7 @@ from safetensors.numpy import save
 
 from manyfit.engine import RunFolder
 from manyfit.errors import ConfigError
-from manyfit.experiment import generation, translation
+from manyfit.experiment import generation, text_examples, translation
 from manyfit.experiment.result import Result
 from manyfit.experiment.series_examples import write_series
 from manyfit.explain import agreement, class_activation_maps
@@ -27,6 +27,9 @@ def write_examples(folder: RunFolder, task: Task, result: Result) -> None:
     """``examples.safetensors`` of a classification of images; nothing where there is nothing to point at."""
     if task.about.get("kind") == "corpus":
         folder.write(generation.NAME, generation.samples_json(result).encode())
+        return
+    if task.about.get("kind") == "texts":
+        folder.write(text_examples.NAME, text_examples.texts_json(task, result).encode())
         return
     if task.about.get("kind") == "pairs":
         folder.write(translation.NAME, translation.translations_json(result, task).encode())

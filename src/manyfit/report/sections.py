@@ -44,6 +44,7 @@ from manyfit.report.pictures import lead, pictures
 from manyfit.report.series import forecasts, labelled_series
 from manyfit.report.spread import spread
 from manyfit.report.svg import Chart, c, document
+from manyfit.report.texts import texts
 from manyfit.report.writing import translations, writing
 
 MOST_DEAD = 10
@@ -85,6 +86,7 @@ def context(run: RunFiles) -> dict[str, Any]:
         "pictures_lead": lead(run.path),
         "series": labelled_series(run),
         "translations": translations(run),
+        "texts": texts(run),
         "forecasts": forecasts(run),
         "about": about_data(run),
         "how": how(run),
