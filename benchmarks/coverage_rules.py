@@ -7,8 +7,9 @@ microseconds: logistic regression on ten inputs (stable), on all products of the
 neighbours, and ridge regression of a number. What the learner is worth at this size is the mean over all experiments.
 
 Rules: the standard error of the mean of ``R`` repeats of ``K`` folds is ``sqrt(factor) S`` with ``S`` the standard
-deviation of scores within a repeat. ``corrected`` is Nadeau and Bengio's (``1/RK + 1/(K-1)``, t of ``RK - 1``), the
-default of ``resampled_interval``; ``plain`` takes folds as independent (``1/K``, t of ``K - 1``); ``half`` is
+deviation of scores within a repeat. ``default`` is that of ``resampled_interval`` (``1/K + (1 + 1/R) / 2(K-1)``, t of
+``K - 1``); ``resampled`` is Nadeau and Bengio's for all folds of all repeats (``1/RK + 1/(K-1)``, t of ``RK - 1``), the
+same where there is one repeat; ``plain`` takes folds as independent (``1/K``, t of ``K - 1``); ``half`` is
 ``1/K + 1/(2K - 2)``, t of ``K - 1``; ``wide`` is ``1/K + 1/(K - 1)``, t of ``K - 1``, for any repeats. ``nested`` is
 Bates, Hastie and Tibshirani's, and ``rows`` that of rows' losses.
 """
@@ -144,8 +145,8 @@ def rules(
     return stats.t.ppf(0.975, df(repeats, folds)) * np.sqrt(factor(repeats, folds) * spread)
 
 
-def corrected(scores: np.ndarray) -> np.ndarray:
-    """Half widths of the default: the standard deviation is that of all folds of all repeats."""
+def resampled(scores: np.ndarray) -> np.ndarray:
+    """Half widths of Nadeau and Bengio's rule: the standard deviation is that of all folds of all repeats."""
     _, repeats, folds = scores.shape
     every = scores.reshape(len(scores), -1)
     spread = np.nanvar(every, axis=1, ddof=1)
@@ -197,7 +198,10 @@ def main() -> None:
                         centre = np.nanmean(table, axis=(1, 2))
                         head = [learner, str(rows), str(folds), str(repeats), name]
                         found = {
-                            "corrected (default)": corrected(table),
+                            "default": rules(
+                                table, lambda r, k: 1 / k + (1 + 1 / r) / 2 / (k - 1), lambda r, k: k - 1
+                            ),
+                            "resampled": resampled(table),
                             "plain": rules(table, lambda r, k: 1 / k, lambda r, k: k - 1),
                             "half": rules(table, lambda r, k: 1 / k + 0.5 / (k - 1), lambda r, k: k - 1),
                             "wide": rules(table, lambda r, k: 1 / k + 1 / (k - 1), lambda r, k: k - 1),

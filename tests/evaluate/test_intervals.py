@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.model_selection import RepeatedKFold, ShuffleSplit
 
 from manyfit.errors import ConfigError, DataError
-from manyfit.evaluate import Interval, holm, paired_test, plan, resampled_interval, row_interval
+from manyfit.evaluate import Interval, holm, paired_test, plan, repeats_of, resampled_interval, row_interval
 from manyfit.evaluate.intervals import student_t_quantile, student_t_tail
 
 SCORES = np.array([[0.90, 0.92, 0.88, 0.91, 0.89], [0.91, 0.90, 0.87, 0.93, 0.90]])
@@ -93,7 +94,7 @@ def coverage(experiments, n, features, repeats=1):
         for s in splits:
             w = np.linalg.lstsq(x[s.train], y[s.train], rcond=None)[0]
             scores.append(np.mean((y[s.test] - x[s.test] @ w) ** 2))
-        found = resampled_interval(scores, n - n_test, n_test)
+        found = resampled_interval(scores, n - n_test, n_test, repeats=repeats)
         corrected += found.low <= truth <= found.high
         found = resampled_interval(scores, 1e12, 1)
         naive += found.low <= truth <= found.high
@@ -114,6 +115,36 @@ def test_without_the_correction_repeats_feign_certainty():
     found, naive = coverage(200, 200, 10, repeats=4)
     assert found > 0.95 - 3 * math.sqrt(0.95 * 0.05 / 200)
     assert naive < 0.8
+
+
+def test_repeats_are_the_formula_and_no_more_evidence_than_half_the_correction():
+    rng = np.random.default_rng(2)
+    scores = 0.8 + 0.05 * rng.normal(size=(3, 5))
+    sd = math.sqrt(np.mean(np.var(scores, axis=1, ddof=1)))
+    half = stats.t.ppf(0.975, 4) * sd * math.sqrt(1 / 5 + (20 / 80) * (1 + 1 / 3) / 2)
+    found = resampled_interval(scores.reshape(-1), 80, 20, repeats=3)
+    assert (found.low, found.high) == pytest.approx((scores.mean() - half, scores.mean() + half))
+    same = resampled_interval(np.tile(scores[0], 1000), 80, 20, repeats=1000)
+    once = resampled_interval(scores[0], 80, 20)
+    floor = math.sqrt((1 / 5 + 0.125) / (1 / 5 + 0.25))
+    assert (same.high - same.low) / (once.high - once.low) == pytest.approx(floor, rel=1e-3)
+    gap = paired_test(scores.reshape(-1), np.full(15, 0.8), 80, 20, repeats=3)
+    t = (scores.mean() - 0.8) / (sd * math.sqrt(1 / 5 + 0.25 * (1 + 1 / 3) / 2))
+    assert gap.p == pytest.approx(2 * stats.t.sf(abs(t), 4))
+    lacking = scores.copy()
+    lacking[1, 2] = np.nan
+    assert resampled_interval(lacking.reshape(-1), 80, 20, repeats=3).n == 14
+    with pytest.raises(ConfigError, match="repeats=4 of 15 folds"):
+        resampled_interval(scores.reshape(-1), 80, 20, repeats=4)
+
+
+def test_a_plan_says_how_often_it_is_repeated():
+    assert repeats_of(plan(60, folds=5, repeats=4)) == 4
+    assert repeats_of(plan(60, folds=5)) == 1
+    assert repeats_of(plan(60, folds=1, repeats=4)) == 1  # hold-outs
+    assert repeats_of(plan(60, bootstrap=True, repeats=4)) == 1
+    assert repeats_of(plan(60, splitter=RepeatedKFold(n_splits=5, n_repeats=3))) == 3
+    assert repeats_of(plan(60, splitter=ShuffleSplit(n_splits=10, test_size=0.2))) == 1
 
 
 def test_paired_test_is_the_formula():

@@ -28,6 +28,14 @@ def test_the_half_width_is_that_of_the_interval():
     assert variance_components(scores).half_width(*SIZES) == pytest.approx((interval.high - interval.low) / 2)
 
 
+def test_repeats_are_counted_as_the_interval_counts_them():
+    scores = table(np.random.default_rng(1), 0.03, 0.02, folds=15)
+    interval = resampled_interval(scores, *SIZES, repeats=3)
+    found = variance_components(scores, repeats=3)
+    assert found.half_width(*SIZES) == pytest.approx((interval.high - interval.low) / 2)
+    assert found.half_width(*SIZES, repeats=2) < found.half_width(*SIZES)
+
+
 def test_advice_holds():
     noisy = Spread(fold=0.001, seed=0.05, seeds=2, folds=10)
     seeds = noisy.seeds_to(0.5, *SIZES)

@@ -8,7 +8,7 @@ import pytest
 from manyfit.errors import ConfigError
 from manyfit.tune import Halving, Hyperband, Racing, named_pruner
 
-SIZES = (80.0, 20.0)
+SIZES = (80.0, 20.0, 1)
 
 
 def losses(*means, spread=0.0, folds=5):

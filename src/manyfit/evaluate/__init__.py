@@ -14,7 +14,7 @@ from manyfit.evaluate.conformal import (
     cv_plus_interval,
     half_widths,
 )
-from manyfit.evaluate.folds import Split, plan
+from manyfit.evaluate.folds import Split, plan, repeats_of
 from manyfit.evaluate.intervals import (
     Comparison,
     Interval,
@@ -79,6 +79,7 @@ __all__ = [
     "others_of",
     "paired_test",
     "plan",
+    "repeats_of",
     "resampled_interval",
     "row_interval",
     "twins",

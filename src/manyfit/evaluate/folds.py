@@ -39,6 +39,23 @@ class Split:
         return len(np.unique(self.train))
 
 
+def repeats_of(splits: Sequence[Split]) -> int:
+    """How often folds that part the rows are repeated, one repeat after the other, whoever made them.
+
+    1 where test parts are drawn one by one, as hold-outs and bootstraps are.
+    """
+    every = np.concatenate([split.test for split in splits])
+    repeats, rest = divmod(len(every), max(1, len(np.unique(every))))
+    each = len(splits) // max(1, repeats)
+    if rest or repeats < 2 or each < 2 or each * repeats != len(splits):
+        return 1
+    for start in range(0, len(splits), each):
+        tested = np.concatenate([split.test for split in splits[start : start + each]])
+        if len(np.unique(tested)) != len(tested):
+            return 1
+    return repeats
+
+
 def plan(
     n: int,
     *,

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from manyfit.errors import DataError
-from manyfit.evaluate.intervals import student_t_quantile
+from manyfit.evaluate.intervals import fold_factor, student_t_quantile
 
 MOST = 64
 """Seeds or repeats beyond which nobody is advised to go."""
@@ -26,6 +26,8 @@ class Spread:
     """Of seeds within a fold: the luck of initial weights and of the order of rows. NaN for a single seed."""
     seeds: int
     folds: int
+    """Of all repeats."""
+    repeats: int = 1
 
     @property
     def seed_share(self) -> float:
@@ -42,12 +44,11 @@ class Spread:
         repeats: int = 1,
         level: float = 0.95,
     ) -> float:
-        """Half the expected width of ``resampled_interval`` with so many seeds and repeats of the folds."""
-        folds = self.folds * repeats
+        """Half the expected width of ``resampled_interval`` with so many seeds, and repeats of what there is."""
         seed = 0.0 if math.isnan(self.seed) else self.seed
         variance = self.fold**2 + seed**2 / (seeds or self.seeds)
-        factor = 1.0 / folds + n_test / n_train
-        return student_t_quantile(0.5 + level / 2.0, folds - 1) * math.sqrt(factor * variance)
+        factor, df = fold_factor(self.folds / self.repeats, n_test / n_train, self.repeats * repeats)
+        return student_t_quantile(0.5 + level / 2.0, df) * math.sqrt(factor * variance)
 
     def seeds_to(self, share: float, n_train: float, n_test: float) -> int | None:
         """The seeds a fold that narrow the interval to ``share`` of its width; None where no number of them does."""
@@ -56,7 +57,7 @@ class Spread:
     def repeats_to(self, share: float, n_train: float, n_test: float) -> int | None:
         """The repeats of the folds that do; None where no number of them does.
 
-        Repeated folds test the same rows again: the interval cannot become narrower than ``n_test / n_train`` allows.
+        Repeated folds test the same rows again: the interval cannot become much narrower by them.
         """
         return self._least(share, n_train, n_test, lambda count: {"repeats": count}, 1)
 
@@ -70,9 +71,10 @@ class Spread:
         return None
 
 
-def variance_components(scores: npt.ArrayLike) -> Spread:
+def variance_components(scores: npt.ArrayLike, *, repeats: int = 1) -> Spread:
     """The spread of a score's table ``(seeds, folds)``, by the analysis of variance of random effects.
 
+    ``repeats`` says of how many repeats the folds are.
     NaN scores are left out with their fold's other seeds where a fold has fewer than the others.
 
     Raises:
@@ -92,8 +94,11 @@ def variance_components(scores: npt.ArrayLike) -> Spread:
     seeds, folds = table.shape
     if folds < 2 or seeds < 1:
         raise DataError(f"{folds} complete fold(s): a spread needs at least two")
-    between = float(table.mean(axis=0).var(ddof=1))
+    means = table.mean(axis=0)
+    if folds % repeats:  # some are missing: which of them belong together is not known here
+        repeats = 1
+    between = float(means.reshape(repeats, -1).var(axis=1, ddof=1).mean())
     if seeds == 1:
-        return Spread(math.sqrt(between), math.nan, seeds, folds)
+        return Spread(math.sqrt(between), math.nan, seeds, folds, repeats)
     within = float(table.var(axis=0, ddof=1).mean())
-    return Spread(math.sqrt(max(0.0, between - within / seeds)), math.sqrt(within), seeds, folds)
+    return Spread(math.sqrt(max(0.0, between - within / seeds)), math.sqrt(within), seeds, folds, repeats)

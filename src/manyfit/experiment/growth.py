@@ -11,7 +11,7 @@ import numpy as np
 
 from manyfit import metrics
 from manyfit.errors import ConfigError
-from manyfit.evaluate import Extrapolation, Interval, Split, extrapolate, resampled_interval
+from manyfit.evaluate import Extrapolation, Interval, Split, extrapolate, repeats_of, resampled_interval
 from manyfit.experiment.preparation import prepare
 from manyfit.experiment.result import number
 from manyfit.space import resolve, settle
@@ -148,7 +148,8 @@ def learning_curve(
     counts = np.array([len(kept) + len(held) for kept, held, _ in splits], np.float64)
     rows = counts.reshape(len(sizes), folds).mean(axis=1)
     test = float(np.mean([len(split.test) for split in prepared.splits]))
-    intervals = [resampled_interval(scores[i], rows[i], test) for i in range(len(sizes))]
+    repeats = repeats_of(prepared.splits)
+    intervals = [resampled_interval(scores[i], rows[i], test, repeats=repeats) for i in range(len(sizes))]
     return LearningCurve(
         prepared.metric,
         prepared.direction,

@@ -341,7 +341,7 @@ class Run:
             before,
             rung=rung,
             epochs=self.experiment.epochs,
-            sizes=(sizes["n_train"], sizes["n_test"]),
+            sizes=(sizes["n_train"], sizes["n_test"], sizes["repeats"]),
         )
 
     def _evolve(self, evolution: Evolution, bucket: Bucket, rung: int) -> dict[int, int]:

@@ -10,7 +10,14 @@ import numpy as np
 
 from manyfit import metrics
 from manyfit.engine import PRUNED, Member, Outcome
-from manyfit.evaluate import Interval, chosen_fold_by_fold, others_of, paired_test, resampled_interval
+from manyfit.evaluate import (
+    Interval,
+    chosen_fold_by_fold,
+    others_of,
+    paired_test,
+    repeats_of,
+    resampled_interval,
+)
 from manyfit.experiment.predictor import Predictor, spec_of, template_of
 from manyfit.experiment.preparation import Prepared
 from manyfit.experiment.records import Records, from_named
@@ -249,11 +256,11 @@ def _validation(rows: Mapping[int, Mapping[str, Any]], members: Sequence[int]) -
     return float(np.mean(values))
 
 
-def sizes_of(prepared: Prepared) -> dict[str, float]:
-    """Training rows (validation included) and test rows of a fold, on average."""
+def sizes_of(prepared: Prepared) -> dict[str, Any]:
+    """Training rows (validation included) and test rows of a fold, on average, and how often the folds are repeated."""
     train = float(np.mean([s.trained + len(s.validation) for s in prepared.splits]))
     test = float(np.mean([len(s.test) for s in prepared.splits]))
-    return {"n_train": max(train, 1.0), "n_test": max(test, 1.0)}
+    return {"n_train": max(train, 1.0), "n_test": max(test, 1.0), "repeats": repeats_of(prepared.splits)}
 
 
 def _predictor(

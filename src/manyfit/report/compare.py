@@ -15,7 +15,7 @@ from manyfit.errors import ConfigError
 from manyfit.evaluate import Comparison, holm, paired_test
 from manyfit.report.board import axis, bar, board_scale, common_places, probability
 from manyfit.report.files import RunFiles, nested, real
-from manyfit.report.findings import Findings, Score, findings, score_table, sizes_of, whole
+from manyfit.report.findings import Findings, Score, findings, repeats_of, score_table, sizes_of, whole
 from manyfit.report.numbers import (
     NONE,
     PERCENT,
@@ -131,10 +131,18 @@ def paired_difference(a: Side, b: Side, metric: str) -> Comparison:
     """The corrected paired test over the folds that both have."""
     tables = _table(a, metric), _table(b, metric)
     folds = min(table.shape[1] for table in tables)
-    shared = [fold for fold in rows_by_fold(a.run).keys() & rows_by_fold(b.run).keys() if fold < folds]
+    both = rows_by_fold(a.run).keys() & rows_by_fold(b.run).keys()
+    shared = sorted(fold for fold in both if fold < folds)
     sizes = [sizes_of([side.run.members[i] for i in side.found.rows(side.run)]) for side in (a, b)]
     n_train, n_test = np.mean(sizes, axis=0)
-    return paired_test(tables[0][:, shared], tables[1][:, shared], n_train, n_test)
+    repeats = {repeats_of(side.run) for side in (a, b)} | ({1} if len(shared) < folds else set())
+    return paired_test(
+        tables[0][:, shared],
+        tables[1][:, shared],
+        n_train,
+        n_test,
+        repeats=max(repeats) if len(repeats) == 1 else 1,
+    )
 
 
 def _table(side: Side, metric: str) -> np.ndarray:

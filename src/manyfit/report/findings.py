@@ -122,6 +122,13 @@ def sizes_of(rows: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
     return max(1.0, _mean(train, 1.0)), max(1.0, _mean(test, 1.0))
 
 
+def repeats_of(run: RunFiles) -> int:
+    """How often the folds of a run are repeated; 1 where its test parts are drawn one by one."""
+    settings = run.part("settings")
+    folded = whole(settings.get("folds")) > 1 and not settings.get("bootstrap")
+    return max(1, whole(settings.get("repeats"))) if folded else 1
+
+
 def _listed(content: Mapping[str, Any]) -> Trial:
     parameters = content.get("parameters")
     return Trial(
@@ -148,8 +155,12 @@ def _counted(run: RunFiles) -> list[Trial]:
 def _so_far(run: RunFiles, trial: int, places: Sequence[int]) -> Trial:
     rows = [run.members[i] for i in places]
     folds = sorted({whole(row.get("fold")) for row in rows})
+    repeats = repeats_of(run)
+    if repeats > 1:  # in their places, the missing ones too
+        folds = list(range(whole(run.part("settings").get("folds")) * repeats))
     n_train, n_test = sizes_of(rows)
-    found = resampled_interval(score_table(run, places, run.metric, folds), n_train, n_test)
+    table = score_table(run, places, run.metric, folds)
+    found = resampled_interval(table, n_train, n_test, repeats=repeats)
     diverged = sum(row.get("status") == "diverged" for row in rows)
     losses = [real(nested(row, "validation").get("loss")) for row in rows]
     return Trial(

@@ -7,7 +7,7 @@ import math
 from manyfit.errors import DataError
 from manyfit.evaluate import variance_components
 from manyfit.report.files import RunFiles
-from manyfit.report.findings import Findings, Score, member_scores, score_table, sizes_of, whole
+from manyfit.report.findings import Findings, Score, member_scores, repeats_of, score_table, sizes_of, whole
 from manyfit.report.numbers import PERCENT, interval, metric_name
 from manyfit.report.svg import Chart, Figure, Scale, c, scale
 
@@ -58,7 +58,7 @@ def _what_helps(run: RunFiles, found: Findings) -> str:
     folds = sorted({whole(run.members[i].get("fold")) for i in places})
     table = score_table(run, places, run.metric, folds)
     try:
-        parts = variance_components(table)
+        parts = variance_components(table, repeats=repeats_of(run))
     except DataError:
         return ""
     if parts.fold == 0.0 and not parts.seed > 0.0:

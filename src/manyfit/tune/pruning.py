@@ -76,7 +76,7 @@ class Pruner(ABC):
         *,
         rung: int,
         epochs: int,
-        sizes: tuple[float, float],
+        sizes: tuple[float, float, int],
     ) -> set[int]:
         """The trials of ``here`` to give up.
 
@@ -85,7 +85,7 @@ class Pruner(ABC):
             before: the same of the trials that came to this rung before.
             rung: epochs trained.
             epochs: the most epochs of the experiment.
-            sizes: training and test rows of a fold, for tests over folds.
+            sizes: training and test rows of a fold and repeats of the folds, for tests over folds.
         """
         everyone = {**before, **here}
         means = {trial: _mean(losses) for trial, losses in everyone.items()}
@@ -108,8 +108,8 @@ class Pruner(ABC):
         return gone
 
     @abstractmethod
-    def loses(self, standing: Standing, sizes: tuple[float, float]) -> bool:
-        """Whether a trial that stands so is given up; ``sizes`` are training and test rows of a fold."""
+    def loses(self, standing: Standing, sizes: tuple[float, float, int]) -> bool:
+        """Whether a trial that stands so is given up; ``sizes`` are training and test rows of a fold, and repeats."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Halving(Pruner):
     optimization"; Li et al. (2020), "A system for massively parallel hyperparameter tuning".
     """
 
-    def loses(self, standing: Standing, sizes: tuple[float, float]) -> bool:
+    def loses(self, standing: Standing, sizes: tuple[float, float, int]) -> bool:
         ahead = bisect.bisect_left(standing.ranked, standing.mean)
         return ahead >= math.ceil(len(standing.ranked) / self.factor)
 
@@ -167,12 +167,12 @@ class Racing(Pruner):
         if not 0.0 < self.alpha < 0.5:
             raise ConfigError(f"alpha={self.alpha}: give a level between 0 and 0.5")
 
-    def loses(self, standing: Standing, sizes: tuple[float, float]) -> bool:
+    def loses(self, standing: Standing, sizes: tuple[float, float, int]) -> bool:
         if not standing.best_mean < standing.mean:
             return False
         if not np.isfinite(standing.mean):
             return True
-        p = paired_test(standing.losses, standing.best, *sizes).p
+        p = paired_test(standing.losses, standing.best, sizes[0], sizes[1], repeats=sizes[2]).p
         return bool(p / 2 < self.alpha)
 
 
