@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import re
 import shutil
 import signal
 import sys
@@ -134,7 +135,7 @@ def finish(result: Result, out: Path, as_json: bool, say: Callable[[str], None],
 
 def rl(options: Rl) -> int:
     """``manyfit rl``."""
-    out = options.out or Path("runs") / f"{options.environment.replace('/', '-')}-{options.algorithm}"
+    out = options.out or Path("runs") / f"{re.sub('[/:]', '-', options.environment)}-{options.algorithm}"
     if RunFolder(out).exists():
         raise RunError(
             f"{out} holds a run already: go on with it (manyfit resume {out}), or name another folder with --out"
