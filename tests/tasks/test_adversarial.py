@@ -6,8 +6,10 @@ import pytest
 from manyfit.errors import ConfigError, DataError
 from manyfit.models.gan import DCGANGenerator, DenseGenerator, ResidualGenerator
 from manyfit.objectives.adversarial import R1, R2
+from manyfit.tasks import unsupervised
 from manyfit.tasks.adversarial import MODELS, experiment_for
 from manyfit.tasks.task import from_arrays
+from manyfit.tasks.unsupervised import array_rows
 
 NUMBERS = {"inputs": {"numeric": np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)}}
 PIXELS = {"inputs": {"pixels": np.zeros((50, 8, 8, 1), np.uint8)}}
@@ -33,6 +35,16 @@ def test_options_reach_the_game():
     assert found.objective.discriminator_optimizer.learning_rate == 0.01
     hinge = experiment_for(from_arrays(NUMBERS), {"model": "hinge-gan", "learning_rate": "0.01"}).objective
     assert hinge.discriminator_optimizer.learning_rate == pytest.approx(0.04)  # its ratio of 4 stays
+
+
+def test_classes_are_told_where_there_are_any():
+    target = (np.arange(50) % 3).astype(np.int32)
+    told = array_rows({"pixels": PIXELS["inputs"]["pixels"]}, target, ("a", "b", "c"))
+    assert experiment_for(told, {"model": "gan", "conditional": True}).objective.classes == 3
+    assert experiment_for(told, {"model": "gan"}).objective.classes is None
+    for task, asked in ((array_rows(PIXELS["inputs"]), {"model": "gan"}), (told, {"model": "vae"})):
+        with pytest.raises(ConfigError, match="--conditional"):
+            unsupervised.experiment_for(task, asked | {"conditional": True})
 
 
 def holding(**inputs):

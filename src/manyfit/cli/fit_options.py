@@ -148,6 +148,8 @@ class Fit(Options):
     """Autoencoders: codes drawn for each row."""
     strength: Annotated[str | None, arg("VALUE|LOW:HIGH")] = None
     """Autoencoders: beta of a vae, noise of denoising, weight of sparse and contractive, share of masked."""
+    conditional: bool = False
+    """Games (gan, wgan-gp, hinge-gan, r3gan): tell both networks the class, the --target; manyfit sample --label."""
     encoder: Annotated[Path | None, arg("RUN", "none")] = None
     """Images with few labels: begin with the encoder of an autoencoder's run on such images."""
     augment: Annotated[str | None, arg("NAME", "none")] = None

@@ -76,6 +76,8 @@ def game_for(task: Task, asked: Mapping[str, Any]) -> GAN:
         other |= {"generator": DenseGenerator(hidden), "discriminator": DenseDiscriminator(hidden)}
     if asked.get("latent") is not None:
         other["latent"] = asked["latent"]
+    if asked.get("conditional"):
+        other["classes"] = _classes(task)
     schedule = None if asked.get("schedule") is None else named_schedule(asked["schedule"])()
     rate = asked.get("learning_rate")
     if rate is not None and ":" in str(rate):
@@ -98,6 +100,18 @@ def game_for(task: Task, asked: Mapping[str, Any]) -> GAN:
             found, penalties=tuple(dataclasses.replace(one, weight=weight) for one in penalties)
         )
     return found
+
+
+def _classes(task: Task) -> int:
+    """How many classes there are to be told."""
+    labels = task.about.get("labels") or ()
+    if not task.about.get("labelled") or len(labels) < 2:
+        source = task.about.get("source", "the data")
+        raise ConfigError(
+            f"--conditional tells both networks each row's class, and {source} is read without classes: name the "
+            "column of classes (--target), or 'folder' where each class has a folder of images"
+        )
+    return len(labels)
 
 
 def _check(task: Task, inputs: Mapping[str, Any]) -> None:

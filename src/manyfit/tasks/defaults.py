@@ -82,6 +82,8 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
     for option in ("latent", "coder", "likelihood", "samples", "strength"):
         if asked.get(option) is not None:
             raise ConfigError(f"--{option} is for autoencoders (--model vae, say): leave it out")
+    if asked.get("conditional"):
+        raise ConfigError("--conditional is for games (--model gan, say): leave it out")
     if task.about.get("kind") == "texts":
         from manyfit.tasks.text_defaults import text_experiment
 

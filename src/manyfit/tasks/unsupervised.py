@@ -57,6 +57,7 @@ STEPS = 3000
 """Steps that an autoencoder of images is given where nothing is said, in 20 to 200 epochs."""
 
 _SUPERVISED = {
+    "conditional": False,
     "loss": None,
     "encoder": None,
     "augment": None,
