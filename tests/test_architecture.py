@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,9 @@ def test_nothing_unpickles_or_evaluates():
             assert not {"pickle", "joblib", "dill", "cloudpickle"} & set(names), f"{path} imports a pickler"
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 assert node.func.id not in ("eval", "exec", "compile", "__import__"), f"{path}:{node.lineno}"
+
+
+def test_no_two_test_files_share_a_name():
+    """Those of folders without ``__init__`` are modules by their bare name: the second would hide the first."""
+    names = Counter(path.name for path in Path(__file__).parent.rglob("*.py") if path.name != "conftest.py")
+    assert [name for name, count in names.items() if count > 1] == []
