@@ -18,6 +18,7 @@ from manyfit.engine import RunFolder
 from manyfit.experiment.generative import Judged
 from manyfit.experiment.predictor import Predictor
 from manyfit.experiment.result import Result, number, short_name
+from manyfit.report.numbers import plural
 from manyfit.tasks.task import Task
 
 MOST_TRIALS, MOST_COLUMNS, MOST_NOTES = 12, 16, 6
@@ -107,7 +108,7 @@ def result(found: Result, test: Mapping[str, float] | None, page: Path) -> None:
     times = found.timing
     _print(
         console,
-        f"{len(found.members)} networks in {clock_fine(times.get('total', 0))} "
+        f"{plural(len(found.members), 'network')} in {clock_fine(times.get('total', 0))} "
         f"(training {clock_fine(times.get('train', 0))}, compiling {clock_fine(times.get('compile', 0))})",
     )
     _print(console, f"Report: {page}")
@@ -255,7 +256,7 @@ def run(path: Path, predictor: Predictor, as_json: bool, more: Mapping[str, Any]
     task = experiment["task"]
     console.print(
         f"{path}: {task['kind']} target {task['target']!r}, "
-        f"{predictor.members} networks of {count:,} parameters each"
+        f"{plural(predictor.members, 'network')} of {count:,} parameters each"
     )
     table = _table()
     for name in ("array", "shape", "parameters"):

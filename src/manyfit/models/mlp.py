@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -87,7 +88,7 @@ class MLPModule(nnx.Module):
 
 
 class Front(nnx.Module):
-    """Every feature of a row, side by side: numbers (embedded or not), what is missing, categories."""
+    """Every feature of a row, side by side: numbers (embedded or not), what is missing, categories, pixels."""
 
     def __init__(self, spec: Embedded, inputs: Inputs, rngs: nnx.Rngs) -> None:
         numbers = inputs["numeric"].shape[1] if "numeric" in inputs else 0
@@ -100,6 +101,13 @@ class Front(nnx.Module):
             self.width += inputs["missing"].shape[1]
         if self.categories is not None:
             self.width += self.categories.width
+        self.pixels = "pixels" in inputs
+        if self.pixels:
+            self.width += math.prod(inputs["pixels"].shape[1:])
+        if not self.width:
+            raise ConfigError(
+                f"the rows have no feature that an MLP takes: numeric, category or pixels, but {sorted(inputs.shapes)}"
+            )
 
     def __call__(self, features: Mapping[str, jax.Array]) -> jax.Array:
         parts = []
@@ -114,6 +122,8 @@ class Front(nnx.Module):
             parts.append(features["missing"])
         if self.categories is not None:
             parts.append(self.categories(features["category"]))
+        if self.pixels:
+            parts.append(features["pixels"].reshape(len(features["pixels"]), -1))
         return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=1)
 
 
