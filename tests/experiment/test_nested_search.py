@@ -12,7 +12,7 @@ from killed import experiment
 
 import manyfit as mf
 from manyfit.errors import ConfigError
-from manyfit.experiment.nested import _inner
+from manyfit.experiment.nested import _inner, _plain
 from manyfit.experiment.preparation import prepare
 
 SMALL = {
@@ -31,6 +31,11 @@ SMALL = {
 def nested(tmp_path_factory):
     folder = tmp_path_factory.mktemp("nested") / "run"
     return experiment(**SMALL).run(folder), folder
+
+
+def test_a_warm_start_is_left_to_the_run_itself():
+    one = experiment(**SMALL, first_trials=[{"optimizer.learning_rate": 0.05}])
+    assert _plain(one).first_trials == ()
 
 
 def test_inner_folds_hold_the_outer_training_rows_and_no_others():
@@ -79,6 +84,12 @@ def test_a_run_that_was_stopped_anywhere_ends_the_same(nested, tmp_path):
             break
         assert attempt < 30
     assert attempt > 1
+    again = []  # the run itself is done: what is left when it is stopped in its folds is those
+    experiment(**SMALL).run(
+        tmp_path / "other", stop=lambda: (tmp_path / "other" / "nested").exists(), save_every=99.0
+    )
+    experiment(**SMALL).run(tmp_path / "other", resume=True, progress=lambda s: again.append(s.members))
+    assert again and 12 not in again
     assert found.search == whole.search and found.score == whole.score
 
 

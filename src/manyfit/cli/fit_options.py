@@ -210,7 +210,8 @@ class Fit(Options):
     """Begin the search with the best settings of an earlier run, or of a study in a data base."""
     nested: Annotated[int | None, arg("FOLDS", "no")] = None
     """Search anew within the training rows of every fold, in so many inner folds: the score of search and choice
-    together, free of luck however the search learns. It costs about the run once more for every fold."""
+    together, free of luck however the search learns; without a warm start, which knows all rows. It costs about the
+    run once more for every fold."""
     storage: Annotated[str | None, arg("URL", "the run folder alone")] = None
     """Tell a data base of every trial too (postgresql://user@host/name, sqlite:///file.db), as an Optuna study."""
     seeds: Annotated[int | None, arg("N", "1; 3 for a table of at most 1,000 rows")] = None

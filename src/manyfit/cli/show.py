@@ -197,7 +197,12 @@ def returns(found: Result, steps: int) -> None:
     here = [m["test"].get("return") for m in found.members if m["trial"] == found.chosen]
     values = [math.nan if v is None else v for v in here]
     iqm = interquartile_mean_interval(values)
-    _print(_console(), f"Interquartile mean of the return over {len(values)} seeds: {iqm}")
+    few = "; of so few seeds it is too narrow" if len(values) < 5 else ""
+    _print(
+        _console(),
+        f"Interquartile mean of the return over {plural(len(values), 'seed')}: {number(iqm.mean)}, 95 % interval of "
+        f"the bootstrap over seeds {number(iqm.low)} – {number(iqm.high)}{few}",
+    )
     trained = sum(m["epochs"] for m in found.members) / max(1, max(m["epochs"] for m in found.members))
     seconds = found.timing.get("train", 0.0)
     if seconds > 0:

@@ -62,7 +62,7 @@ class Experiment:
     """Seconds after which no more is trained; the trials that are complete then are the result."""
     nested: int | None = None
     """Inner folds in which the search runs anew within the training rows of every fold: ``Result.search`` is then the
-    score of the whole procedure, whatever steered it."""
+    score of the whole procedure, whatever steered it; these searches begin without ``first_trials``."""
     storage: str | None = None
     """A data base (URL) that is told of every trial, as an Optuna study by the name of the run folder."""
     first_trials: Sequence[Mapping[str, Any]] = ()

@@ -14,6 +14,7 @@ from manyfit.errors import ConfigError
 from manyfit.evaluate import Extrapolation, Interval, Split, extrapolate, repeats_of, resampled_interval
 from manyfit.experiment.preparation import prepare
 from manyfit.experiment.result import number
+from manyfit.experiment.summary import bounds_of
 from manyfit.space import resolve, settle
 from manyfit.tasks.task import Task
 
@@ -149,7 +150,10 @@ def learning_curve(
     rows = counts.reshape(len(sizes), folds).mean(axis=1)
     test = float(np.mean([len(split.test) for split in prepared.splits]))
     repeats = repeats_of(prepared.splits)
-    intervals = [resampled_interval(scores[i], rows[i], test, repeats=repeats) for i in range(len(sizes))]
+    ends = bounds_of(prepared, prepared.metric)
+    intervals = [
+        resampled_interval(scores[i], rows[i], test, repeats=repeats).within(*ends) for i in range(len(sizes))
+    ]
     return LearningCurve(
         prepared.metric,
         prepared.direction,

@@ -41,8 +41,9 @@ def nested_score(
 
     For each fold of ``experiment`` its search runs on that fold's training and validation rows alone, cross-validated
     in ``experiment.nested`` inner folds, pruning and all; the trial that it chooses then trains as the fold's own
-    networks do, and is scored on the fold's test rows, which had no part in any of it. It costs about as much as the
-    run itself once for every fold.
+    networks do, and is scored on the fold's test rows, which had no part in any of it. First trials are left
+    out, as those of a warm start come from a search of all rows. It costs about as much as the run itself once for
+    every fold.
 
     Source: Varma and Simon (2006), "Bias in error estimation when using cross-validation for model selection".
     """
@@ -67,7 +68,6 @@ def nested_score(
             given_trials=[chosen.values],
             search="sobol",
             prune=None,
-            first_trials=(),
         )
         _, result = _run(outer, None, progress, stop, save_every)
         if result.interrupted:
@@ -87,6 +87,7 @@ def _plain(experiment: Experiment) -> Experiment:
     return dataclasses.replace(
         experiment,
         nested=None,
+        first_trials=(),  # what a search of all rows found has seen the rows that a fold tests
         repeats=1,
         bootstrap=False,
         gap=0.0,

@@ -204,6 +204,9 @@ class Run:
 
     def _nest(self, result: Result, folder: RunFolder | None) -> Result:
         """The result with the score of the search done anew within every fold; to be resumed where that was stopped."""
+        if folder is not None:  # all of its own is done: what is stopped from here on need not train it again
+            self.records.save(Checkpoint({}, {}), {"bucket": -1, "rung": 0}, self.history)
+            self.records.wait()
         found = nested_score(
             self.experiment,
             self.prepared,

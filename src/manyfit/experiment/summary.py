@@ -191,6 +191,9 @@ def _choose(
     count = f"of {len(complete)} trials" if len(complete) > 1 else "of the only trial"
     best = min(alive, key=lambda t: (criterion(prepared, rows, alive[t]), t))
     if len(complete) == 1:
+        given_up = len({rows[i]["trial"] for i in rows if rows[i]["status"] == PRUNED})
+        if given_up:
+            return best, f"the only one of {given_up + 1} trials that was not given up early"
         return best, "it is the only trial"
     if _validated(prepared):
         return best, f"lowest mean validation loss {count}"

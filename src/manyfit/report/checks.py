@@ -82,14 +82,14 @@ def _twins(run: RunFiles) -> str:
 
 
 def _verdict(found: Calibration) -> str:
-    before, best = found.ece["none"], found.best
+    best = found.best
     if best == "none":
         return "By log loss, on rows that calibrated nothing, neither calibration improves on them: leave them be."
     way = "too sure" if found.temperature > 1 else "too modest"
     return (
-        f"By log loss, on rows that calibrated nothing, {KINDS[best][0]} calibration is best: the expected calibration "
-        f"error goes from {number(before, 3)} to {number(found.ece[best], 3)}. The networks are {way} (temperature "
-        f"{number(found.temperature, 3)})."
+        f"By log loss, on rows that calibrated nothing, {KINDS[best][0]} calibration is best: it goes "
+        f"from {number(found.log_loss['none'], 4)} to {number(found.log_loss[best], 4)}. The networks are "
+        f"{way} (temperature {number(found.temperature, 3)})."
     )
 
 

@@ -115,7 +115,7 @@ def _evidence(run: RunFiles, found: Findings) -> Iterator[Doubt]:
 
 
 def _choice(run: RunFiles, found: Findings) -> Iterator[Doubt]:
-    if len(found.trials) == 1 and found.settled:
+    if len(found.trials) == 1 and found.settled and not found.pruned:
         text = "Its hyper-parameters were compared with no others: a better setting may be near."
         yield Doubt("One trial only", text)
     if found.chosen is None or len(found.trials) < 2:
