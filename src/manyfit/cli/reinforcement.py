@@ -17,9 +17,10 @@ class Rl(Options):
     """Train agents in an environment: many seeds and settings at once.
 
     Environments of Gymnasium by name: the classic ones on the device, all
-    others on the host, and one's own as MODULE:NAME. Each seed is an agent with environments
-    of its own; the score is the return of whole episodes that none of them
-    was chosen by, with the interquartile mean over seeds and its interval.
+    others on the host, and one's own as MODULE:NAME. Each seed is an agent
+    with environments of its own; the score is the return of whole episodes
+    that none of them was chosen by, with the interquartile mean over seeds
+    and its interval.
 
     Examples:
       manyfit rl CartPole-v1 --algorithm ppo --seeds 16

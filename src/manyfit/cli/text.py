@@ -17,7 +17,7 @@ from manyfit.errors import ConfigError
 
 @dataclass
 class Generate:
-    """Write text with the language model of a run, or translate with a run of pairs of texts.
+    """Write text with the language model of a run, or translate.
 
     The run's networks write together, by the average of their probabilities;
     --member takes one of them alone. A translation is searched for with four
