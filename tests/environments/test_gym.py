@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 
 import gymnasium
@@ -12,9 +13,10 @@ import pytest
 
 from manyfit.cli.main import main
 from manyfit.engine import Hooks, Member, Population, Rows, Shape
-from manyfit.environments import Box, Discrete, environment, gymnasium_environment
+from manyfit.environments import Box, Discrete, Gymnasium, environment, gymnasium_environment
+from manyfit.environments.gym import filmed
 from manyfit.environments.simulators import Simulators
-from manyfit.errors import ConfigError, DataError
+from manyfit.errors import ConfigError, DataError, ManyfitError
 from manyfit.objectives.reinforcement import PPO
 from manyfit.space import numeric_paths
 from manyfit.tasks.reinforcement import environment_task
@@ -228,6 +230,27 @@ def test_a_simulator_that_breaks_off_is_named():
     with pytest.raises(Exception, match="the motor is hot"):
         steps()
     assert walk.simulators().problem == "Walk-v0 broke off: RuntimeError: the motor is hot"
+
+
+def test_a_run_folder_has_no_module_imported_unless_it_is_trusted(tmp_path, capsys, monkeypatch):
+    ran = tmp_path / "ran"
+    (tmp_path / "a_strangers.py").write_text(f"open({str(ran)!r}, 'w').close()")
+    monkeypatch.syspath_prepend(tmp_path)
+    stranger = Gymnasium("a_strangers:Walk-v0", 2, Discrete(2), 9)
+    with pytest.raises(ManyfitError, match="would import the module 'a_strangers'"):
+        stranger.simulators().open(np.zeros((1, 2), np.uint32))
+    with pytest.raises(ConfigError, match="would import the module"):
+        filmed(stranger, lambda seen: np.int32(0), 0)
+    (tmp_path / "run").mkdir()
+    asked = {"format": 1, "options": {"environment": stranger.name}, "data": {}, "task": {}, "settings": {}}
+    (tmp_path / "run" / "experiment.json").write_text(json.dumps(asked))
+    assert main(["resume", str(tmp_path / "run")]) == 1
+    assert "say --trust" in capsys.readouterr().err
+    assert not ran.exists()
+    assert (
+        main(["resume", str(tmp_path / "run"), "--trust"]) == 1
+    )  # and then there is no such environment in it
+    assert ran.exists()
 
 
 def test_the_command_trains_on_the_host_and_films_an_episode(tmp_path, capsys):

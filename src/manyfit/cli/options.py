@@ -74,6 +74,8 @@ class Resume:
 
     run: Annotated[Path, tyro.conf.Positional, place("RUN")]
     """A run folder."""
+    trust: Annotated[bool, Switch] = False
+    """Agents: import the module that an environment MODULE:NAME names, which runs its code."""
     json: Annotated[bool, Switch] = False
     """Print the summary as JSON on standard output."""
     quiet: Annotated[bool, Switch] = False

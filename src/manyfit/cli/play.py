@@ -44,6 +44,8 @@ class Play:
     """Of the agents of the run this one alone, from 0."""
     seed: Annotated[int, arg("N", "0")] = 0
     """What the starts of the episodes derive from."""
+    trust: Annotated[bool, Switch] = False
+    """Import the module that an environment MODULE:NAME names: it runs code, and a run folder may be a stranger's."""
     json: Annotated[bool, Switch] = False
     """Print what was earned as JSON."""
 
@@ -57,6 +59,7 @@ def play(options: Play) -> int:
     predictor = Predictor.load(options.run)
     who = _agents(predictor, options)
     environment = predictor.objective.environment
+    may_import(environment.name, options.trust)
     if options.out is not None and not environment.on_host:
         from manyfit.environments.drawing import frame
 
@@ -78,6 +81,15 @@ def play(options: Play) -> int:
         write_bytes(options.out, content)
         print(f"an episode of agent {best}, return {total:.6g}: {options.out}", file=sys.stderr)
     return 0
+
+
+def may_import(environment: str, trusted: bool) -> None:
+    """Trust the module of a run's environment where the user does; raises ``ConfigError`` where he has not said so."""
+    from manyfit.environments import check_trusted, trust
+
+    if trusted:
+        trust(environment)
+    check_trusted(environment)
 
 
 def _agents(predictor: Predictor, options: Play) -> list[int]:

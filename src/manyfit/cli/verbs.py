@@ -20,7 +20,7 @@ from manyfit.cli import show
 from manyfit.cli.codes import Anomalies, Transform, anomalies, transform
 from manyfit.cli.options import Compare, Curve, Demo, Evaluate, Fit, Inspect, Predict, Range, Report, Resume
 from manyfit.cli.output import check_ending, image_files, write_page, write_table
-from manyfit.cli.play import Play, keep_episode, play
+from manyfit.cli.play import Play, keep_episode, may_import, play
 from manyfit.cli.progress import Watcher
 from manyfit.cli.reinforcement import Rl
 from manyfit.cli.sampling import Sample, judged, sample
@@ -76,6 +76,7 @@ def resume(options: Resume) -> int:
         )
     if "environment" in asked:
         agents = Rl.of(asked, str(folder / "experiment.json"))
+        may_import(agents.environment, options.trust)
         agents.json, agents.quiet = options.json, options.quiet
         return _train_agents(agents, options.run, resume=True)
     again = Fit.of(asked, str(folder / "experiment.json"))
@@ -111,6 +112,7 @@ def _train(options: Fit, out: Path, *, resume: bool) -> int:
 
 
 def finish(result: Result, out: Path, as_json: bool, say: Callable[[str], None], test: Path | None) -> int:
+    """Score a complete run on ``test`` data, write its report, and show it; the exit code."""
     from manyfit import report
 
     scores = None
@@ -384,6 +386,7 @@ def interrupts(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
 
 
 def stem(path: Path) -> str:
+    """What a run on the data of a path is called: the file's name without its endings."""
     name = path.resolve().name
     for ending in (".gz", ".csv", ".tsv", ".txt", ".ts", ".parquet", ".npz"):
         name = name.removesuffix(ending)
@@ -391,4 +394,5 @@ def stem(path: Path) -> str:
 
 
 def to_stderr(text: str) -> None:
+    """A line beside the output."""
     print(text, file=sys.stderr)

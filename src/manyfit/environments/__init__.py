@@ -8,6 +8,7 @@ from manyfit.environments.gym import Gymnasium, gymnasium_environment
 from manyfit.environments.mountain_car import MountainCar, MountainCarContinuous
 from manyfit.environments.names import ENVIRONMENTS, PARTS, environment
 from manyfit.environments.pendulum import Pendulum
+from manyfit.environments.simulators import check_trusted, trust
 
 __all__ = [
     "ENVIRONMENTS",
@@ -25,6 +26,8 @@ __all__ = [
     "Outcome",
     "Pendulum",
     "Playing",
+    "check_trusted",
     "environment",
     "gymnasium_environment",
+    "trust",
 ]

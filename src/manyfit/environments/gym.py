@@ -15,7 +15,7 @@ import numpy as np
 
 from manyfit.environments.calls import called
 from manyfit.environments.environment import Array, Box, Discrete, Environment, Moved, Outcome, Playing
-from manyfit.environments.simulators import Brought, Simulators, acted, flat, made
+from manyfit.environments.simulators import Brought, Simulators, acted, flat, made, trust
 from manyfit.errors import ConfigError, DataError
 
 LONGEST = 10_000
@@ -41,19 +41,19 @@ class Gymnasium(Environment):
         """Those of this process."""
         return _simulators(self.name, self.options, self.features)
 
-    # One at a time there are none
+    # One at a time there are none: simulators are begun and stepped together
 
     def reset(self, key: Array) -> Any:
-        """Simulators begin together: ``start`` and ``begin``."""
-        raise NotImplementedError
+        """Refused: see ``start`` and ``begin``."""
+        raise TypeError("Gymnasium's simulators begin side by side: start() or begin()")
 
     def observe(self, state: Any) -> Array:
-        """The same."""
-        raise NotImplementedError
+        """Refused: what is seen comes with each step."""
+        raise TypeError("what Gymnasium's simulators see comes with advance() and move()")
 
     def step(self, state: Any, action: Array, key: Array) -> Moved:
-        """The same."""
-        raise NotImplementedError
+        """Refused: see ``advance`` and ``move``."""
+        raise TypeError("Gymnasium's simulators are stepped side by side: advance() or move()")
 
     # Side by side: the state is a name ``(environments, 2)`` and the steps so far, both uint32
 
@@ -159,6 +159,8 @@ def filmed(
                 if terminated or truncated:
                     break
             simulator.close()
+    except ConfigError:
+        raise
     except Exception as error:
         raise ConfigError(f"{environment.name} has no pictures (render_mode 'rgb_array'): {error}") from error
     if not isinstance(pictures[0], np.ndarray):
@@ -169,10 +171,12 @@ def filmed(
 def gymnasium_environment(name: str, options: Mapping[str, Any] | None = None) -> Gymnasium:
     """The environment of that name, looked at and tried for one step.
 
-    Raises ``ConfigError`` where Gymnasium or the environment is missing, or its spaces are none that an
+    ``MODULE:NAME`` imports the module: the name has to be the user's own. Raises ``ConfigError`` where Gymnasium or the
+    environment is missing, or its spaces are none that an
     agent here can learn in; ``DataError`` where a step brings what cannot be learned from.
     """
     given = tuple(sorted((options or {}).items()))
+    trust(name)
     try:
         simulator = made(name, dict(given))
     except ImportError as error:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 import threading
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from manyfit.errors import DataError
+from manyfit.errors import ConfigError, DataError
 
 MOST_FLEETS = 256
 """Members whose simulators are kept; those that were not stepped for longest are taken for new ones."""
@@ -171,8 +172,35 @@ class Fleet:
         return Brought(led_to, now, reward, terminated, truncated)
 
 
+_trusted = {"gymnasium"}
+"""Modules that may be imported to make an environment."""
+
+
+def check_trusted(name: str) -> None:
+    """Refuse to import the module of ``MODULE:NAME`` where nobody has said that it may.
+
+    To import is to run code. What a user names himself may be imported; what a run folder names, which may come from
+    a stranger, may not, unless it is there already or trusted. Raises ``ConfigError``.
+    """
+    module, colon, _ = name.partition(":")
+    if colon and module not in (sys.modules.keys() | _trusted):
+        raise ConfigError(
+            f"the run's environment {name} would import the module {module!r}, which runs its code: say --trust "
+            f"where you know both, or import {module} first"
+        )
+
+
+def trust(name: str) -> None:
+    """Let the module of ``MODULE:NAME`` be imported in this process."""
+    _trusted.add(name.partition(":")[0])
+
+
 def made(name: str, options: dict[str, Any], **more: Any) -> Any:
-    """A simulator by Gymnasium's name for it."""
+    """A simulator by Gymnasium's name for it.
+
+    Raises ``ConfigError`` where that would import a module that nobody has trusted.
+    """
+    check_trusted(name)
     import gymnasium
 
     return gymnasium.make(name, **{**options, **more})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -21,16 +22,16 @@ from manyfit.tasks.task import Task
 from manyfit.tasks.unsupervised import MODELS, array_rows, autoencoder_for, table_rows
 
 
-class Coder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
+class Coder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator, ABC):
     """What autoencoders share as transformers; a subclass says which one in ``_asked``."""
 
     image_shape_: tuple[int, int, int] | None
     latent_: int
     _n_features_out: int
 
+    @abstractmethod
     def _asked(self) -> dict[str, Any]:
         """The kind of autoencoder and its numbers, by the options of ``manyfit fit``."""
-        raise NotImplementedError
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -24,6 +24,7 @@ def check(
     times: npt.NDArray[Any] | None,
     gap: Any,
 ) -> None:
+    """Refuse folds that cannot be made; arguments as ``plan`` has them, groups and times as arrays."""
     if folds < 1 or repeats < 1:
         raise ConfigError(f"folds={folds}, repeats={repeats}: give at least 1 of each")
     if not 0.0 <= validation < 1.0:
@@ -59,6 +60,7 @@ def check_special(
     splitter: Any,
     times: npt.NDArray[Any] | None,
 ) -> None:
+    """Refuse what windows, embargoes and bootstraps do not go with; arguments as ``plan`` has them."""
     for name, value in (("window", window), ("embargo", embargo)):
         if value is not None and (times is None or folds == 1 or splitter is not None):
             raise ConfigError(f"{name} is about folds in time: give time and at least 2 folds as well")

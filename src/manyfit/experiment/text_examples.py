@@ -30,12 +30,13 @@ def text_examples(task: Task, result: Result) -> list[dict[str, Any]]:
     """
     from manyfit.experiment.examples import chosen
 
-    found, predictor, encoder = result.predictions, result.predictor, task.encoder
+    found, predictor = result.predictions, result.predictor
+    encoder: Any = task.encoder
     if found is None or predictor is None or not task.classes or "fold" not in found:
         return []
     rows = [m for m in result.members if m["trial"] == result.chosen and m["status"] != "diverged"]
     folds = np.array([m["fold"] for m in rows])
-    tokenizer = encoder.schema.tokenizer  # type: ignore[union-attr]
+    tokenizer = encoder.schema.tokenizer
     objective = predictor.objective
     many = jax.jit(
         jax.vmap(lambda model, tokens: objective.predict(model, {"inputs": {"tokens": tokens}}), (0, None))

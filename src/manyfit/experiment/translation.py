@@ -204,7 +204,8 @@ def out_of_fold(result: Result, task: Task) -> dict[str, Any]:
 
     Of each fold at most 1,000 pairs, by all seeds of the chosen trial together.
     """
-    predictor, encoder = result.best, task.encoder
+    predictor = result.best
+    encoder: Any = task.encoder
     rows = [m for m in result.members if m["trial"] == result.chosen and m["status"] != "diverged"]
     splits: Any = getattr(task, "splits", ())
     sources, references, texts = [], [], []
@@ -215,8 +216,7 @@ def out_of_fold(result: Result, task: Task) -> dict[str, Any]:
         models = jax.tree.map(lambda leaf, m=members: leaf[m], predictor.models)
         test = test[:MOST_SCORED]
         tokens = task.data["source"][test]
-        assert encoder is not None
-        decode = encoder.tokenizer.decode  # type: ignore[attr-defined]
+        decode = encoder.tokenizer.decode
         length = task.data["target"].shape[1] * 3 // 2
         ids, _ = _decoded(predictor.objective, models, tokens, BEAMS, None, length)
         texts += [decode(row[row != END]) for row in ids]

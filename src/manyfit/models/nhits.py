@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -91,7 +92,7 @@ class _Block(nnx.Module):
         sizes: tuple[int, int, int],
         known: int,
         hidden: tuple[int, ...],
-        rate: object,
+        rate: Any,
         rngs: nnx.Rngs,
     ) -> None:
         lookback, horizon, outputs = sizes
@@ -99,7 +100,7 @@ class _Block(nnx.Module):
         pooled, self.ahead = -(-lookback // pool), -(-horizon // ratio)
         widths = (pooled + known, *hidden)
         self.layers = nnx.List([Linear(a, b, rngs=rngs) for a, b in itertools.pairwise(widths)])
-        self.dropout = Dropout(rate, rngs=rngs)  # type: ignore[arg-type]
+        self.dropout = Dropout(rate, rngs=rngs)
         self.back = Linear(widths[-1], pooled, rngs=rngs)
         self.forth = Linear(widths[-1], self.parts * self.ahead, rngs=rngs)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 
@@ -38,13 +39,11 @@ def texts(run: RunFiles) -> list[tuple[str, Sequence[Text]]]:
         return []
 
 
-def _text(one: dict[str, object]) -> Text:
+def _text(one: dict[str, Any]) -> Text:
     target, called = clipped(str(one["target"]), 30), clipped(str(one["called"]), 30)
-    said = f"row {one['row']}: {called}, {share(float(one['probability']))}"  # type: ignore[arg-type]
+    said = f"row {one['row']}: {called}, {share(float(one['probability']))}"
     said += "" if target == called else f"; it is {target}"
     tokens, weights = one["tokens"], one["weights"]
-    assert isinstance(tokens, list)
-    assert isinstance(weights, list)
     strongest = max((abs(float(w)) for w in weights), default=0.0)
     parts = []
     for token, weight in zip(tokens, map(float, weights), strict=True):
