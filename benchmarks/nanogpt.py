@@ -31,7 +31,7 @@ def ours(place: str, kind: str, steps: int, seeds: int, better: bool) -> dict:
     from manyfit.models import Decoder, Recurrent
     from manyfit.objectives import NextToken
     from manyfit.optim import AdamW, Cosine, Muon
-    from manyfit.tasks.language import corpus, read_text
+    from manyfit.tasks.corpus import corpus, read_text
 
     task = corpus(read_text(place), context=CONTEXT, validation=0.0, source=place)
     model = Decoder() if kind == "gpt" else Recurrent("lstm")

@@ -24,7 +24,7 @@ def train(place: str, stream: bool, steps: int) -> None:
     import manyfit as mf
     from manyfit.models import Decoder
     from manyfit.objectives import NextToken
-    from manyfit.tasks.language import corpus, read_text, stored_corpus
+    from manyfit.tasks.corpus import corpus, read_text, stored_corpus
 
     folder = Path(place).parent / "tokens"
     held = {"test": 1e-3, "validation": 1e-3}  # what is timed is the training

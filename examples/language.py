@@ -4,7 +4,7 @@ python examples/language.py
 """
 
 import manyfit as mf
-from manyfit.tasks.language import corpus
+from manyfit.tasks.corpus import corpus
 
 VERSE = "{n} green bottles hanging on the wall,\nand if one green bottle should accidentally fall,\n"
 rhyme = "".join(VERSE.format(n=n) for n in range(99, 0, -1))

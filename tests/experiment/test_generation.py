@@ -17,7 +17,7 @@ from manyfit.models import Decoder
 from manyfit.objectives import NextToken
 from manyfit.objectives.decoding import Sampling
 from manyfit.optim import AdamW
-from manyfit.tasks.language import corpus
+from manyfit.tasks.corpus import corpus
 
 TOKENIZER = learn(["abcd "], "character")
 CONTEXT = 6

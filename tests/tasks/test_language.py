@@ -8,7 +8,7 @@ import pytest
 
 from manyfit.cli import main
 from manyfit.errors import ConfigError, DataError
-from manyfit.tasks.language import corpus, read_text, stored_corpus
+from manyfit.tasks.corpus import corpus, read_text, stored_corpus
 
 TEXT = "".join(f"{i} green bottles hanging on the wall, " for i in range(60))
 
@@ -196,10 +196,10 @@ def test_generate_writes_to_the_terminal(run, capsys):
 
 
 def test_of_a_long_text_no_more_is_looked_at_than_tells(monkeypatch):
-    from manyfit.tasks import language
+    from manyfit.tasks import corpus as module
 
-    monkeypatch.setattr(language, "MOST_TESTED", 300)
-    monkeypatch.setattr(language, "MOST_VALIDATED", 100)
+    monkeypatch.setattr(module, "MOST_TESTED", 300)
+    monkeypatch.setattr(module, "MOST_VALIDATED", 100)
     task = corpus("ab c" * 2500, context=10)
     held = [int(task.data["targets"][rows].sum()) for rows in task.splits[0]]
     assert held[1:] == [99, 299]  # the first token of a part has nothing before it

@@ -36,10 +36,11 @@ from manyfit.experiment.nested import nested_score
 from manyfit.experiment.preparation import prepare, twin_warnings, twins_of
 from manyfit.experiment.records import Records
 from manyfit.experiment.result import Result
+from manyfit.experiment.rungs import evolve, hand_over, losers
 from manyfit.experiment.status import Status, status_of
-from manyfit.experiment.summary import criterion, score_member, sizes_of, summarise
+from manyfit.experiment.summary import criterion, score_member, summarise
 from manyfit.experiment.trials import Bucket, Trial, buckets_of
-from manyfit.tune import Evolution, Storage, Told
+from manyfit.tune import Storage, Told
 
 if TYPE_CHECKING:
     from manyfit.experiment.experiment import Experiment
@@ -249,7 +250,7 @@ class Run:
         if len(done) == count:
             if experiment.evolve is not None:  # which settings its trials ended with
                 for rung in rungs:
-                    self._evolve(experiment.evolve, bucket, rung)
+                    evolve(self, experiment.evolve, bucket, rung)
             return True
         longest = max(len(s.train) for s in prepared.splits)
         population = Population(
@@ -311,86 +312,15 @@ class Run:
             if not finished or rung == len(rungs):
                 break
             if experiment.evolve is not None:
-                heirs = self._evolve(experiment.evolve, bucket, until)
+                heirs = evolve(self, experiment.evolve, bucket, until)
                 if rung >= reached:
-                    self._hand_over(population, first, heirs)
+                    hand_over(self, population, first, heirs)
             elif rung >= reached:
-                losers = self._losers(bucket, until)
-                gone = [i for i in population.paused if self.members[first + i].trial in losers]
+                given_up = losers(self, bucket, until)
+                gone = [i for i in population.paused if self.members[first + i].trial in given_up]
                 population.drop(gone, hooks)
         self.compile += population.compile_seconds
         return finished
-
-    def _losers(self, bucket: Bucket, rung: int) -> set[int]:
-        """The trials of a population that are given up at a rung."""
-        pruner = self.prepared.search.pruner
-        assert pruner is not None
-        mine = {trial.index for trial in bucket.trials}
-        here, before = {}, {}
-        for trial in self.places:
-            rows = [self.records.rows.get(i) for i in self.places[trial]]
-            gone = [row["epochs"] for row in rows if row is not None and row["status"] == PRUNED]
-            if gone and max(gone) < rung:
-                continue  # given up before this rung
-            if trial not in mine:
-                before[trial] = self._losses(bucket, trial, rung)
-            elif any(row is None for row in rows):
-                here[trial] = self._losses(bucket, trial, rung)
-            else:
-                before[trial] = self._losses(bucket, trial, rung)
-        sizes = sizes_of(self.prepared)
-        return pruner.losers(
-            here,
-            before,
-            rung=rung,
-            epochs=self.experiment.epochs,
-            sizes=(sizes["n_train"], sizes["n_test"], sizes["repeats"]),
-        )
-
-    def _evolve(self, evolution: Evolution, bucket: Bucket, rung: int) -> dict[int, int]:
-        """Give trials new settings at a rung; returns whose networks they go on with."""
-        search = self.prepared.search
-        space = search.space
-        now = {t.index: float(np.mean(self._losses(bucket, t.index, rung, last=True))) for t in bucket.trials}
-        losses = {trial: loss for trial, loss in now.items() if np.isfinite(loss)}  # the dead stay dead
-        numbers = {
-            t.index: {
-                path: self.trials[t.index].values[path]
-                for path in t.values
-                if path in t.hyper and path in space
-            }
-            for t in bucket.trials
-        }
-        heirs = evolution.heirs(losses, numbers, space, rung=rung, seed=self.experiment.seed)
-        for trial, heir in heirs.items():
-            values = self.trials[trial].values | heir.values
-            self.trials[trial] = search.trial(trial, values)
-        return {trial: heir.source for trial, heir in heirs.items()}
-
-    def _hand_over(self, population: Population, first: int, heirs: Mapping[int, int]) -> None:
-        """Let the paused networks of each heir go on from those of its source, seed by seed and fold by fold."""
-        paused = set(population.paused)
-        pairs, hyper = {}, {}
-        for trial, source in heirs.items():
-            for mine, other in zip(self.places[trial], self.places[source]):
-                if mine - first in paused and other - first in paused:
-                    pairs[mine - first] = other - first
-                    hyper[mine - first] = self.trials[trial].hyper
-        population.succeed(pairs, hyper)
-
-    def _losses(self, bucket: Bucket, trial: int, rung: int, last: bool = False) -> np.ndarray:
-        """A trial's lowest (or ``last``) validation losses up to a rung, ``(seeds, folds)``, infinite if diverged."""
-        name = f"validation/{bucket.objective.monitor}"
-        values = self.history.get(name, self.history.get(f"train/{bucket.objective.monitor}"))
-        assert values is not None
-        found = np.full((self.experiment.seeds, len(self.prepared.splits)), np.inf)
-        for i in self.places[trial]:
-            member, row = self.members[i], self.records.rows.get(i)
-            curve = values[i, :rung]
-            gone = row is not None and row["status"] == "diverged" and row["epochs"] <= rung
-            if not gone and np.isfinite(curve).any():
-                found[member.seed, member.fold] = curve[-1] if last else np.nanmin(curve)
-        return found
 
     def _forget(self, trial: int) -> None:
         """When a trial is complete, let go of the models of it or of the best before it: one is kept."""

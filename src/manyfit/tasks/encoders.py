@@ -23,7 +23,7 @@ def encoder_from_json(content: Mapping[str, Any] | None) -> Encoder | None:
 
         return ImageEncoder.from_json(content)
     if kind == "text":
-        from manyfit.tasks.language import TextEncoder
+        from manyfit.tasks.corpus import TextEncoder
 
         return TextEncoder.from_json(content)
     if kind == "series":

@@ -8,7 +8,7 @@ from typing import Any
 from manyfit.data.text_files import holds_texts
 from manyfit.data.ucr import is_archive
 from manyfit.errors import ConfigError, DataError
-from manyfit.tasks.language import is_corpus
+from manyfit.tasks.corpus import is_corpus
 from manyfit.tasks.task import Task
 
 UNSUPERVISED = (
