@@ -42,10 +42,13 @@ def is_archive(path: Path) -> bool:
         return True
     if not name.endswith((".tsv", ".txt", "_train", "_test")) or not path.is_file():
         return False
-    with path.open("rb") as file:
-        head = file.read(_SNIFFED)
-    if head[:2] == b"\x1f\x8b":
-        head = zlib.decompressobj(wbits=31).decompress(head, _SNIFFED)
+    try:
+        with path.open("rb") as file:
+            head = file.read(_SNIFFED)
+        if head[:2] == b"\x1f\x8b":
+            head = zlib.decompressobj(wbits=31).decompress(head, _SNIFFED)
+    except (OSError, zlib.error):
+        return False  # who reads it as something else says what is wrong with it
     lines = [line for line in head.decode("utf-8", "replace").splitlines() if line.strip()][:3]
     cells = [_cells(line) for line in lines]
     return bool(cells) and all(len(row) > 2 for row in cells[:1]) and all(map(_is_number, cells[0]))

@@ -19,6 +19,7 @@ from flax import nnx
 from manyfit.errors import ConfigError
 from manyfit.models.architecture import Inputs
 from manyfit.models.images import batch_norm, check_whole, resolved
+from manyfit.models.textrnn import Reader
 from manyfit.models.texts import Pool, check_pool, pooled, real
 from manyfit.nn.conv import Conv1d
 from manyfit.nn.dropout import Dropout
@@ -190,26 +191,12 @@ class SeriesRNN:
         return SeriesRNNModule(self, channels_of(inputs, self), outputs, rngs)
 
 
-class SeriesRNNModule(nnx.Module):
+class SeriesRNNModule(Reader):
     """The module that ``SeriesRNN`` describes."""
 
     def __init__(self, spec: SeriesRNN, channels: int, outputs: int, rngs: nnx.Rngs) -> None:
-        rate = resolved(spec, "dropout")
-        self.recurrent = _CELLS[spec.cell](
-            channels,
-            spec.hidden,
-            layers=spec.layers,
-            bidirectional=spec.bidirectional,
-            dropout=rate if spec.layers > 1 else 0.0,
-            rngs=rngs,
-        )
-        self.pool: Pool = spec.pool
-        self.dropout = Dropout(rate, rngs=rngs)
-        features = spec.hidden * (1 + spec.bidirectional) * (2 if spec.pool == "mean-max" else 1)
-        self.head = Linear(features, outputs, rngs=rngs)
+        super().__init__(spec, _CELLS[spec.cell], channels, outputs, rngs)
 
     def __call__(self, features: Mapping[str, jax.Array]) -> jax.Array:
         """``(B, outputs)``."""
-        lengths = features["lengths"]
-        x, _ = self.recurrent(features["steps"], lengths=lengths)
-        return self.head(self.dropout(pooled(x, lengths, self.pool)))
+        return self.read(features["steps"], features["lengths"])

@@ -21,6 +21,34 @@ from manyfit.space import Numeric
 _CELLS: dict[str, Any] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
 
+class Reader(nnx.Module):
+    """Reads sequences step by step: recurrent layers, their outputs pooled over the steps there are, a linear layer.
+
+    ``spec`` has ``hidden``, ``layers``, ``bidirectional``, ``pool`` and ``dropout``, as ``TextRNN`` has; ``cell`` is a
+    layer such as ``GRU``.
+    """
+
+    def __init__(self, spec: Any, cell: Any, into: int, outputs: int, rngs: nnx.Rngs) -> None:
+        rate = resolved(spec, "dropout")
+        self.recurrent = cell(
+            into,
+            spec.hidden,
+            layers=spec.layers,
+            bidirectional=spec.bidirectional,
+            dropout=rate if spec.layers > 1 else 0.0,
+            rngs=rngs,
+        )
+        self.pool: Pool = spec.pool
+        self.dropout = Dropout(rate, rngs=rngs)
+        features = spec.hidden * (1 + spec.bidirectional) * (2 if spec.pool == "mean-max" else 1)
+        self.head = Linear(features, outputs, rngs=rngs)
+
+    def read(self, steps: jax.Array, lengths: jax.Array) -> jax.Array:
+        """``(B, T, into)`` of ``lengths`` ``(B,)`` -> ``(B, outputs)``."""
+        x, _ = self.recurrent(steps, lengths=lengths)
+        return self.head(self.dropout(pooled(x, lengths, self.pool)))
+
+
 @dataclass(frozen=True)
 class TextRNN:
     """An RNN, GRU or LSTM over words, in both directions, its outputs pooled over the text, a linear layer.
@@ -48,27 +76,13 @@ class TextRNN:
         return TextRNNModule(self, vocabulary_of(inputs, self), outputs, rngs)
 
 
-class TextRNNModule(nnx.Module):
+class TextRNNModule(Reader):
     """The module that ``TextRNN`` describes."""
 
     def __init__(self, spec: TextRNN, words: int, outputs: int, rngs: nnx.Rngs) -> None:
-        rate = resolved(spec, "dropout")
-        self.words = WordEmbedding(words, spec.width, rate, rngs=rngs)
-        self.recurrent = _CELLS[spec.cell](
-            spec.width,
-            spec.hidden,
-            layers=spec.layers,
-            bidirectional=spec.bidirectional,
-            dropout=rate if spec.layers > 1 else 0.0,
-            rngs=rngs,
-        )
-        self.pool: Pool = spec.pool
-        self.dropout = Dropout(rate, rngs=rngs)
-        features = spec.hidden * (1 + spec.bidirectional) * (2 if spec.pool == "mean-max" else 1)
-        self.head = Linear(features, outputs, rngs=rngs)
+        self.words = WordEmbedding(words, spec.width, resolved(spec, "dropout"), rngs=rngs)
+        super().__init__(spec, _CELLS[spec.cell], spec.width, outputs, rngs)
 
     def __call__(self, features: Mapping[str, jax.Array]) -> jax.Array:
         """``(B, outputs)``."""
-        lengths = features["lengths"]
-        x, _ = self.recurrent(self.words(features), lengths=lengths)
-        return self.head(self.dropout(pooled(x, lengths, self.pool)))
+        return self.read(self.words(features), features["lengths"])
