@@ -28,6 +28,11 @@ def test_more_rows_do_better_and_the_last_size_is_all_of_them(curve):
     assert [f["rows"] for f in further] == [320, 640, 1280]
     assert all(f["low"] <= f["mean"] <= f["high"] <= 1 for f in further)
     assert further[0]["mean"] >= means[-1] - 0.05
+    last = curve.intervals[-1]
+    assert (
+        further[0]["high"] - further[0]["low"] >= min(last.high, 1) - last.low - 0.05
+    )  # no surer than what is known
+    assert all(i.low >= 0 and i.high <= 1 for i in curve.intervals)
     assert "expected" in curve.text()
 
 

@@ -88,8 +88,11 @@ def test_a_run_that_was_stopped_anywhere_ends_the_same(nested, tmp_path):
     experiment(**SMALL).run(
         tmp_path / "other", stop=lambda: (tmp_path / "other" / "nested").exists(), save_every=99.0
     )
-    experiment(**SMALL).run(tmp_path / "other", resume=True, progress=lambda s: again.append(s.members))
-    assert again and 12 not in again
+    experiment(**SMALL).run(
+        tmp_path / "other", resume=True, progress=lambda s: again.append((s.members, s.stage))
+    )
+    assert again and 12 not in [members for members, _ in again]
+    assert {stage for _, stage in again} == {f"nested fold {k} of 3" for k in (1, 2, 3)}
     assert found.search == whole.search and found.score == whole.score
 
 

@@ -63,11 +63,11 @@ class Watcher:
 
 def describe(status: Status) -> str:
     """One line: members, best so far with its spread, throughput, time left."""
-    parts = [f"{status.done}/{status.members} networks done, {status.running} training"]
+    parts = [status.stage] if status.stage else []
+    parts.append(f"{status.done}/{status.members} networks done, {status.running} training")
     if status.best_score is not None:
-        parts.append(
-            f"trial {status.best_trial} leads, {status.metric} {status.best_score:.4g} ± {status.best_spread or 0:.2g}"
-        )
+        score = f"{status.metric} {status.best_score:.4g}{_spread(status)}"
+        parts.append(f"trial {status.best_trial} leads, {score}")
     if status.elapsed > 0:
         parts.append(f"{status.epochs / status.elapsed:.3g} network epochs/s")
     # the first chunk's time is mostly the compiler's
@@ -79,16 +79,19 @@ def describe(status: Status) -> str:
 
 def brief(status: Status) -> str:
     """The same for a bar in a terminal of 80 columns."""
-    parts = [f"{status.done}/{status.members} networks"]
+    parts = [status.stage] if status.stage else []
+    parts.append(f"{status.done}/{status.members} networks")
     if status.best_score is not None:
-        parts.append(
-            f"trial {status.best_trial}: {status.metric} {status.best_score:.3g} ± {status.best_spread or 0:.2g}"
-        )
+        parts.append(f"trial {status.best_trial}: {status.metric} {status.best_score:.3g}{_spread(status)}")
     if status.elapsed > 0:
         parts.append(f"{status.epochs / status.elapsed:.3g} epochs/s")
     if status.remaining is not None and status.done < status.members:
         parts.append(f"{clock(status.remaining)} left")
     return " · ".join(parts)
+
+
+def _spread(status: Status) -> str:
+    return "" if status.best_spread is None else f" ± {status.best_spread:.2g}"
 
 
 def clock(seconds: float) -> str:

@@ -70,7 +70,7 @@ class LearningCurve:
         }
 
     def _expected(self) -> list[tuple[float, float, float, float]]:
-        """(rows, score, its lower end, its upper end) beyond what there is."""
+        """(rows, score, its lower end, its upper end) beyond what there is, and no surer than what there is."""
         if self.further is None:
             return []
         best = _best(self.metric) if self.direction == "maximize" else None
@@ -82,7 +82,16 @@ class LearningCurve:
                 found.append((float(count), float(mean), float(low), float(high)))
             else:
                 found.append((float(count), best - float(mean), best - float(high), best - float(low)))
-        return found
+        # the band of the fit knows how well a power law goes through the points, not how well these are known
+        last = self.intervals[-1]
+        half = max(last.mean - last.low, last.high - last.mean)
+        least, most = (
+            metrics.METRICS[self.metric].bounds if self.metric in metrics.METRICS else (-np.inf, np.inf)
+        )
+        return [
+            (count, mean, max(least, min(low, mean - half)), min(most, max(high, mean + half)))
+            for count, mean, low, high in found
+        ]
 
 
 def learning_curve(

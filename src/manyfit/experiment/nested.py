@@ -14,7 +14,6 @@ from manyfit.evaluate import Interval, Split, plan, resampled_interval
 from manyfit.experiment.preparation import Prepared
 from manyfit.experiment.status import Status
 from manyfit.experiment.summary import bounds_of, sizes_of
-from manyfit.experiment.trials import Trial
 from manyfit.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -54,13 +53,17 @@ def nested_score(
             folds=_inner(experiment, prepared.task, split),
             seed=experiment.seed + 1 + place,
         )
+        watch = _named(progress, f"nested fold {place + 1} of {len(prepared.splits)}")
         here = None if folder is None else RunFolder(folder / FOLDER / f"fold-{place}")
         if here is not None and (here / SCORED).exists():
             scores[:, place] = np.array(here.read_json(SCORED)["scores"], np.float64)
             continue
-        chosen = _chosen(*_run(inner, here, progress, stop, save_every))
-        if chosen is None:
+        run, searched = _run(inner, here, watch, stop, save_every)
+        if searched.interrupted:
             return None
+        chosen = next((trial for trial in run.trials if trial.index == searched.chosen), None)
+        if chosen is None:
+            continue  # every network diverged: the fold has no score, as one whose networks do has none
         outer = dataclasses.replace(
             _plain(experiment),
             folds=[_parts(split)],
@@ -69,7 +72,7 @@ def nested_score(
             search="sobol",
             prune=None,
         )
-        _, result = _run(outer, None, progress, stop, save_every)
+        _, result = _run(outer, None, watch, stop, save_every)
         if result.interrupted:
             return None
         for row in result.members:
@@ -145,8 +148,8 @@ def _run(
     return run, run.into(folder.path, folder.exists())
 
 
-def _chosen(run: Run, result: Result) -> Trial | None:
-    """What the search of one fold chooses; None where it was stopped."""
-    if result.interrupted or result.chosen is None:
+def _named(progress: Callable[[Status], None] | None, stage: str) -> Callable[[Status], None] | None:
+    """The same watcher, told which part of the run it sees."""
+    if progress is None:
         return None
-    return next(trial for trial in run.trials if trial.index == result.chosen)
+    return lambda status: progress(dataclasses.replace(status, stage=stage))

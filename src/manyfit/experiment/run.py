@@ -142,13 +142,15 @@ class Run:
                 timed = [dataclasses.replace(t, latency=seconds[t.trial]) for t in result.trials]
                 result = dataclasses.replace(result, trials=timed)
             if finished and experiment.nested is not None:
+                nesting = time.perf_counter()
                 result = self._nest(result, folder)
+                self.timing["nested"] = time.perf_counter() - nesting
             checks = checks_of(result.predictions, prepared.task.classes, self.twins)
             result = dataclasses.replace(result, out_of_budget=late, checks=checks)
             result = dataclasses.replace(
                 result, pictures=codes_of(prepared, result) | games_of(prepared, result)
             )
-            self.timing["score"] = time.perf_counter() - scoring
+            self.timing["score"] = time.perf_counter() - scoring - self.timing.get("nested", 0.0)
             self.timing["total"] = time.perf_counter() - self.started
             if folder is not None:
                 write_result(folder, result)

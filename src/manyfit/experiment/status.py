@@ -30,6 +30,8 @@ class Status:
     best_loss: float | None
     """The best trial's mean validation loss."""
     metric: str
+    stage: str = ""
+    """Which part of a run of several this is; empty where there is one."""
 
     @property
     def remaining(self) -> float | None:
@@ -86,7 +88,12 @@ def status_of(
         trials_done=len(whole),
         best_trial=best,
         best_score=None if best is None else float(np.mean(scores[best])),
-        best_spread=None if best is None else float(np.std(scores[best])),
+        best_spread=None if best is None else _spread(scores[best]),
         best_loss=None if best is None else float(np.mean(losses[best])),
         metric=metric,
     )
+
+
+def _spread(scores: list[float]) -> float | None:
+    """None for a single network, which has none."""
+    return float(np.std(scores)) if len(scores) > 1 else None

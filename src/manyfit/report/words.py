@@ -47,7 +47,13 @@ _TASKS = {
 }
 
 
-_STAGES = {"data": "reading", "compile": "compiling", "train": "training", "score": "scoring"}
+_STAGES = {
+    "data": "reading",
+    "compile": "compiling",
+    "train": "training",
+    "score": "scoring",
+    "nested": "searching anew in folds",
+}
 
 
 def stage(name: str) -> str:
