@@ -269,8 +269,9 @@ def test_inspect_report_compare(place, tmp_path, capsys):
     assert (place / "run/report.html").read_bytes() == before
     page = tmp_path / "compared.html"
     out, _ = done(capsys, "compare", place / "run", place / "run", "-o", page)
-    assert out.count("accuracy") == 2
-    assert "Not comparable" not in out
+    assert out.count("accuracy") == 2  # the column and the headline
+    assert "not paired" not in out
+    assert "+0.00 points (95 % interval +0.00 to +0.00), p 1.00: no more than chance" in out
     assert page.read_text().lstrip().lower().startswith("<!doctype html")
 
 

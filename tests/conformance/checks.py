@@ -62,7 +62,8 @@ def gradient_equals_finite_differences(
         return value(jax.tree.unflatten(tree, whole))
 
     at = [floats[i] for i in moving]
-    gradient = jax.grad(of)(at)
+    of = jax.jit(of)
+    gradient = jax.jit(jax.grad(of))(at)
     for seed in range(3):
         direction = draw(at, seed=seed + 100)
         ahead = of([a + step * d for a, d in zip(at, direction, strict=True)])

@@ -1,5 +1,7 @@
 """Every layer: gradients, members, traced hyper-parameters, dtypes, modes, state and loops."""
 
+from functools import cache, partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,6 +30,27 @@ def layer_of(row: Row, **traced):
     return Functional(lambda rngs: row.make(rngs, **traced))
 
 
+LAYERS = {row.name: layer_of(row) for row in ROWS_OF_LAYERS}
+
+
+@cache
+def weights_of(name: str):
+    """Fresh weights of a row's layer; compiled as a whole, which is quicker than operation by operation."""
+    return jax.jit(LAYERS[name].init)(KEY)
+
+
+@cache
+def forward_of(name: str):
+    """``(weights, inputs, key, train=...)`` of a row's layer, compiled once for all tests."""
+    layer = LAYERS[name]
+
+    @partial(jax.jit, static_argnames="train")
+    def forward(weights, inputs, key, train=True):
+        return layer.apply(weights, *inputs, train=train, key=key)
+
+    return forward
+
+
 def paths(tree):
     flat, _ = jax.tree_util.tree_flatten_with_path(tree)
     return sorted("/".join(str(part.key) for part in path) for path, _ in flat)
@@ -41,8 +64,7 @@ def test_every_public_layer_has_its_row():
 
 @every
 def test_gradients_of_weights_and_inputs(row):
-    layer = layer_of(row)
-    weights = layer.init(KEY)
+    layer, weights = LAYERS[row.name], weights_of(row.name)
     with jax.enable_x64(True):
         params, inputs = draw(widen(weights.params), 2), inputs_of(row, jnp.float64)
 
@@ -55,9 +77,9 @@ def test_gradients_of_weights_and_inputs(row):
 
 @every
 def test_member_equals_solo(row):
-    layer = layer_of(row)
+    layer, init = LAYERS[row.name], jax.jit(LAYERS[row.name].init)
     keys = jax.random.split(KEY, 2)
-    members = [(layer.init(key), inputs_of(row, seed=seed)) for seed, key in enumerate(keys)]
+    members = [(init(key), inputs_of(row, seed=seed)) for seed, key in enumerate(keys)]
 
     def step(key_data, weights, inputs):
         key = jax.random.wrap_key_data(key_data)
@@ -89,16 +111,13 @@ def test_another_value_is_not_traced_again(row):
 def test_shape_and_dtype(row, dtype):
     if not row.low and dtype != jnp.float32:
         pytest.skip("takes whole numbers")
-    layer = layer_of(row)
-    weights = layer.init(KEY)
-    y, rest = jax.jit(lambda *inputs: layer.apply(weights, *inputs, train=True, key=KEY))(
-        *inputs_of(row, dtype)
-    )
+    weights, forward = weights_of(row.name), forward_of(row.name)
+    y, rest = forward(weights, inputs_of(row, dtype), KEY)
     assert y.shape == row.output
     assert y.dtype == (dtype if row.dtype == "input" else jnp.float32)
     assert np.isfinite(np.asarray(y, np.float32)).all()
     assert jax.tree.map(lambda leaf: leaf.dtype, rest) == jax.tree.map(lambda leaf: leaf.dtype, weights.rest)
-    exact = layer.apply(weights, *inputs_of(row), train=True, key=KEY)[0]
+    exact = forward(weights, inputs_of(row), KEY)[0]
     # inputs are rounded to 8 or 11 bits, and sums of tens of them follow
     tolerance = {jnp.float32: 1e-5, jnp.bfloat16: 0.06, jnp.float16: 0.01}[dtype]
     np.testing.assert_allclose(np.asarray(y, np.float32), exact, rtol=tolerance, atol=2 * tolerance)
@@ -106,11 +125,10 @@ def test_shape_and_dtype(row, dtype):
 
 @every
 def test_training_and_evaluation(row):
-    layer, inputs = layer_of(row), inputs_of(row)
-    weights = layer.init(KEY)
-    trained, rest = layer.apply(weights, *inputs, train=True, key=KEY)
-    again, _ = layer.apply(weights, *inputs, train=True, key=jax.random.key(6))
-    evaluated, kept = layer.apply(weights, *inputs, train=False)
+    inputs, weights, forward = inputs_of(row), weights_of(row.name), forward_of(row.name)
+    trained, rest = forward(weights, inputs, KEY)
+    again, _ = forward(weights, inputs, jax.random.key(6))
+    evaluated, kept = forward(weights, inputs, None, train=False)
     assert (not np.array_equal(trained, again)) == (row.mode == "random")
     assert (not np.allclose(trained, evaluated, atol=1e-5)) == (row.mode != "same")
     assert paths(kept) == paths(rest) == paths(weights.rest)
@@ -123,14 +141,13 @@ def test_training_and_evaluation(row):
 @every
 def test_names_of_the_state(row):
     """What a saved model is found by."""
-    weights = layer_of(row).init(KEY)
+    weights = weights_of(row.name)
     assert sorted(paths(weights.params) + paths(weights.rest)) == list(row.state)
 
 
 @every
 def test_inside_a_loop(row):
-    layer, inputs = layer_of(row), inputs_of(row)
-    weights = layer.init(KEY)
+    layer, inputs, weights = LAYERS[row.name], inputs_of(row), weights_of(row.name)
 
     def step(rest, key):
         y, rest = layer.apply(weights._replace(rest=rest), *inputs, train=True, key=key)
@@ -140,7 +157,7 @@ def test_inside_a_loop(row):
     last, together = jax.jit(lambda rest: lax.scan(step, rest, keys))(weights.rest)
     rest, alone = weights.rest, []
     for key in keys:
-        rest, y = step(rest, key)
+        y, rest = forward_of(row.name)(weights._replace(rest=rest), inputs, key)
         alone.append(y)
     np.testing.assert_allclose(together, np.stack(alone), rtol=1e-5, atol=1e-5)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), last, rest)

@@ -84,6 +84,23 @@ def test_unfinished_runs_can_stand_beside_others(make_run, parse):
     assert "late: the run has not finished." in page.text
 
 
+def test_the_score_of_a_search_and_the_trials_given_up_stand_in_the_row(make_run):
+    folders = [make_run(folder=name) for name in ("a", "b")]
+    place = folders[0] / "summary.json"
+    summary = json.loads(place.read_text())
+    summary["search"] = {"mean": 0.9, "low": 0.85, "high": 0.95, "sd": 0.02}
+    summary["pruned"] = [{"trial": 7, "hyper": {}, "epochs": 1}]
+    place.write_text(json.dumps(summary))
+    found = comparison([read_run(folder) for folder in folders])
+    first, second = found["board"]
+    assert found["searched"]
+    assert first["search"] == "90.0 % (85.0 to 95.0 %)"
+    assert first["trials"].endswith(", 1 given up early")
+    assert second["search"] == ""
+    assert "given up" not in second["trials"]
+    assert "90.0 % (85.0 to 95.0 %)" in compare_runs(folders)
+
+
 def test_one_run_is_too_few(make_run):
     with pytest.raises(ConfigError, match="at least two"):
         compare_runs([make_run()])

@@ -147,37 +147,33 @@ def _table() -> Table:
 
 
 def compare(paths: Sequence[Path]) -> None:
-    """Runs side by side, a line each; a note where they cannot be compared."""
+    """Runs side by side, a line each; then their differences, paired fold by fold."""
+    from manyfit.report.compare import comparison
+    from manyfit.report.files import read_run
+
+    found = comparison([read_run(path) for path in paths])
     table = _table()
     table.add_column("run", overflow="fold", min_width=12)
-    for name in ("score", "mean", "95 % interval", "networks", "time"):
-        table.add_column(name, justify="left" if name == "score" else "right", no_wrap=True)
-    asked = []
-    for path in paths:
-        folder = RunFolder(path)
-        about = folder.read_experiment()
-        found = folder.read_json("summary.json")
-        asked.append(about)
-        metric = about["task"]["metric"]
-        score = found["scores"].get(metric) or {}
-        mean, low, high = (math.nan if score.get(k) is None else score[k] for k in ("mean", "low", "high"))
-        table.add_row(
-            str(path),
-            metric,
-            number(mean),
-            f"{number(low)} – {number(high)}",
-            str(found["members"]) + (" (unfinished)" if found["interrupted"] else ""),
-            clock_fine(found["timing"].get("total", 0)),
-        )
+    search = ["the search itself"] * found["searched"]
+    for name in (found["metric"], "95 % interval", *search, "trials", "networks", "time"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in found["board"]:
+        numbers = (row["score"].striptags(), row["interval"], *[row["search"]] * len(search))
+        table.add_row(row["label"], *numbers, row["trials"], row["networks"], row["time"])
     console = _console()
     console.print(table)
-    for what, values in (
-        ("data", {a["data"].get("fingerprint") for a in asked}),
-        ("targets", {a["task"].get("target") for a in asked}),
-        ("scores", {a["task"].get("metric") for a in asked}),
-    ):
-        if len(values) > 1:
-            console.print(f"Not comparable as they stand: the runs are of different {what}.")
+    _print(console, found["headline"].striptags())
+    for pair in found["pairs"]:
+        _print(
+            console,
+            f"  {pair['pair']}: {pair['difference'].striptags()} (95 % interval {pair['interval']}), "
+            f"p {pair['p'].striptags()}: {pair['verdict']}",
+        )
+    if found["pairs"]:
+        holm = f", after Holm's correction for {len(found['pairs'])} tests" if len(found["pairs"]) > 1 else ""
+        _print(console, f"  p: corrected resampled t test of the folds that both runs share{holm}.")
+    for reason in [*found["reasons"], *found["doubts"]]:
+        _print(console, reason)
 
 
 def _short(value: Any) -> str:

@@ -11,7 +11,17 @@ from markupsafe import Markup
 
 from manyfit.report.files import RunFiles
 from manyfit.report.findings import Findings, Score, Trial
-from manyfit.report.numbers import NONE, PERCENT, data, decimals, interval, metric_name, number, short_names
+from manyfit.report.numbers import (
+    NONE,
+    PERCENT,
+    data,
+    decimals,
+    interval,
+    legible,
+    metric_name,
+    number,
+    short_names,
+)
 from manyfit.report.svg import Scale, c, document, scale
 
 MOST_TRIALS = 20
@@ -82,7 +92,7 @@ def common_places(scores: Sequence[Score], metric: str) -> int | None:
     One more than a score alone bears, because trials on the same folds differ less than their intervals are wide.
     """
     unit = 100.0 if metric in PERCENT else 1.0
-    found = [decimals(unit * s.low, unit * s.high, digits=2) for s in scores]
+    found = [legible(decimals(unit * s.low, unit * s.high, digits=2), unit * s.mean) for s in scores]
     known = sorted(places for places in found if places is not None)
     return known[len(known) // 2] if known else None
 

@@ -25,6 +25,7 @@ from manyfit.report.numbers import (
     duration,
     grouped,
     interval,
+    legible,
     metric_name,
     minus,
     setting,
@@ -66,6 +67,7 @@ def comparison(runs: Sequence[RunFiles]) -> dict[str, Any]:
         "metric": metric_name(metric),
         "maximize": maximize,
         "board": board(sides, metric),
+        "searched": any(_search(side, metric, None) for side in sides),
         "axis": axis(_scale(sides, metric), f"Axis of {metric_name(metric)}"),
         "pairs": [pair_row(a, b, found, p, metric, maximize) for a, b, found, p in pairs],
         "reasons": reasons,
@@ -158,7 +160,7 @@ def pair_row(
     """One paired difference, in the metric's unit."""
     unit = 100.0 if metric in PERCENT else 1.0
     d = found.difference
-    places = decimals(unit * d.low, unit * d.high)
+    places = legible(decimals(unit * d.low, unit * d.high), unit * d.mean)
     places = 2 if places is None else places
     mean, low, high = (_signed(unit * value, places) for value in (d.mean, d.low, d.high))
     sure = p < 0.05
@@ -238,12 +240,26 @@ def board(sides: Sequence[Side], metric: str) -> list[dict[str, Any]]:
                 "score": data(s.mean, mean),
                 "interval": between,
                 "bar": bar(s, x, f"{side.label}: {mean} ({between})", chosen=True),
-                "trials": grouped(len(side.found.trials)),
+                "search": _search(side, metric, places),
+                "trials": _with(len(side.found.trials) + side.found.pruned, side.found.pruned),
                 "networks": grouped(len(side.run.members)),
                 "time": duration(real(nested(side.run.summary, "timing").get("total"))),
             }
         )
     return rows
+
+
+def _search(side: Side, metric: str, places: int | None) -> str:
+    """The score of the whole search, free of the luck of the choice; empty where there is none."""
+    s = side.found.search
+    if s is None or metric != side.run.metric or not math.isfinite(s.mean):
+        return ""
+    mean, low, high = interval(s.mean, s.low, s.high, metric, places=places)
+    return f"{mean} ({low.removesuffix(' %')} to {high})"
+
+
+def _with(count: int, pruned: int) -> str:
+    return grouped(count) + (f", {grouped(pruned)} given up early" if pruned else "")
 
 
 def all_scores(sides: Sequence[Side]) -> list[dict[str, Any]]:

@@ -85,24 +85,39 @@ def decimals(low: float, high: float, digits: int | None = None) -> int | None:
     return min(max(digits - 1 - size, 0), 8)
 
 
+def legible(places: int | None, mean: float) -> int | None:
+    """``places``, and one more where a small mean would else be a lone digit or a zero.
+
+    >>> legible(1, 0.097), legible(1, 1.0), legible(1, 73.2), legible(3, 0.973)
+    (2, 1, 1, 3)
+    """
+    if places is None or not math.isfinite(mean) or mean == 0:
+        return places
+    wanted = 1 - math.floor(math.log10(abs(mean)))
+    return places + 1 if wanted > places else places
+
+
 def interval(
     mean: float, low: float, high: float, metric: str = "", *, places: int | None = None
 ) -> tuple[str, str, str]:
     """Mean and bounds, with ``places`` digits after the point or else those that the interval's width leaves.
 
-    Bounds of metrics that cannot leave [0, 1] are shown within it.
+    A wide interval still leaves a small mean two digits to read. Bounds of metrics that cannot leave
+    [0, 1] are shown within it.
 
     >>> interval(0.97273496, 0.95765867, 0.98781116)
     ('0.973', '0.958', '0.988')
     >>> interval(0.97273496, 0.95765867, 0.98781116, "accuracy")
     ('97.3 %', '95.8 %', '98.8 %')
+    >>> interval(0.0975, -0.52, 0.72)
+    ('0.10', '−0.52', '0.72')
     """
     scale, unit = (100.0, " %") if metric in PERCENT else (1.0, "")
     if metric in BOUNDED:
         low = max(low, 0.0) if math.isfinite(low) else low
         high = min(high, 1.0) if math.isfinite(high) else high
     if places is None:
-        places = decimals(scale * low, scale * high)
+        places = legible(decimals(scale * low, scale * high), scale * mean)
     out = []
     for value in (mean, low, high):
         if not math.isfinite(value):
