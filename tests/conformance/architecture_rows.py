@@ -30,6 +30,9 @@ class Row:
     words: int = 0
     """How many words a network of texts knows."""
 
+    letters: int = 0
+    """How many characters a tagger knows; it answers for each word."""
+
     reads: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """What a network of series reads, by name: shapes without the batch; ``lengths`` for steps of several lengths."""
 
@@ -45,6 +48,11 @@ class Row:
 
 PAST = {"past": (8, 2)}
 SERIES = {"steps": (7, 2), "lengths": ()}
+
+
+def tagger(reader: Any) -> models.Tagger:
+    return models.Tagger(reader, 4, 3, 4, 4, dropout=0.2, word_dropout=0.2)
+
 
 ROWS = [
     Row(models.MLP(hidden=(6,), dropout=0.2), 0, {"dropout": 0.5}),
@@ -64,6 +72,8 @@ ROWS = [
     Row(models.TextCNN(4, (2, 3), 3, dropout=0.2), 0, {"dropout": 0.5}, words=9),
     Row(models.TextRNN("gru", 4, 3, layers=2, dropout=0.2), 0, {"dropout": 0.5}, words=9),
     Row(models.TextTransformer(8, 1, 2, 2, dropout=0.2), 0, {"dropout": 0.5}, words=9),
+    Row(tagger("lstm"), 0, {"dropout": 0.5, "word_dropout": 0.5}, words=9, letters=6, between=(7,)),
+    Row(tagger("cnn"), 0, {"dropout": 0.5}, words=9, letters=6, between=(7,), label="Tagger by convolution"),
     Row(models.SeriesResNet((4,)), 0, reads=SERIES),
     Row(models.InceptionTime(3, 2, (5, 3)), 0, reads=SERIES),
     Row(models.SeriesRNN("gru", 3, dropout=0.2), 0, {"dropout": 0.5}, reads=SERIES),

@@ -35,7 +35,12 @@ def inputs_of(row, dtype=jnp.float32, seed=1):
     if row.words:
         tokens = jax.random.randint(jax.random.key(seed), (ROWS_OF_A_BATCH, 7), 4, row.words)
         lengths = jnp.array([7, 3, 1])
-        return {"tokens": jnp.where(jnp.arange(7) < lengths[:, None], tokens, 0), "lengths": lengths}
+        here = jnp.arange(7) < lengths[:, None]
+        read = {"tokens": jnp.where(here, tokens, 0), "lengths": lengths}
+        if row.letters:
+            drawn = jax.random.randint(jax.random.key(seed + 9), (ROWS_OF_A_BATCH, 7, 4), 4, row.letters)
+            read["characters"] = jnp.where(here[..., None], drawn, 0)
+        return read
     if row.reads:
         shapes = {name: (ROWS_OF_A_BATCH, *shape) for name, shape in row.reads.items() if shape}
         drawn = draw({name: jax.ShapeDtypeStruct(shape, dtype) for name, shape in shapes.items()}, seed)
@@ -52,9 +57,8 @@ def network(row, **numbers):
     inputs = inputs_of(row)
     specs = {name: jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype) for name, x in inputs.items()}
     model = dataclasses.replace(row.model, **numbers)
-    return Functional(
-        lambda rngs: model.build(Inputs(specs, (row.words,) if row.words else ()), OUTPUTS, rngs=rngs)
-    )
+    sizes = tuple(size for size in (row.words, row.letters) if size)
+    return Functional(lambda rngs: model.build(Inputs(specs, sizes), OUTPUTS, rngs=rngs))
 
 
 @functools.cache
@@ -131,7 +135,9 @@ def test_another_number_is_not_traced_again(row):
         traced_once(train, (jnp.float32(getattr(row.model, name)),), (jnp.float32(other),))
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.side or row.reads], ids=lambda row: row.name)
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if row.side or row.reads or row.letters], ids=lambda row: row.name
+)
 def test_no_naive_convolution_in_training(row):
     """The compiled loop of a population of two: what XLA:CPU has only a slow routine for must not be in it."""
     net = network(row)

@@ -55,6 +55,8 @@ class Fit(Options):
       manyfit fit shakespeare.txt --seeds 3
       manyfit fit reviews.csv --text review --target sentiment
       manyfit fit pairs.csv --text en --target-text de
+      manyfit fit en-train.conllu --target upos --test en-test.conllu
+      manyfit fit names.csv --sentence id --text word --target tag
       manyfit fit GunPoint_TRAIN.ts --test GunPoint_TEST.ts
       manyfit fit steps.csv --series person --time second --target gait
       manyfit fit --config adult.yaml --epochs 50
@@ -126,17 +128,22 @@ class Fit(Options):
     encoding: Annotated[str | None, arg("NAME", "utf-8")] = None
     """Labelled texts: how the files are encoded (latin-1, cp1252 …)."""
 
+    sentence: Annotated[str | None, arg("COLUMN|blank")] = None
+    """Labelled words: of a table with a row a word (--text) and its label (--target) the column that says of which
+    sentence it is; 'blank' for a file with a word a line and blank lines between sentences, as .conllu, .conll, .bio
+    and .iob are anyway."""
+
     series: Annotated[str | None, arg("COLUMN")] = None
     """Labelled series: of a table with a row a step the column that says which series a row is of (--time sorts);
     files of the UCR and UEA archives (.ts, .tsv) need none."""
 
     model: Annotated[str, arg("NAME")] = "auto"
     """The network: mlp, resmlp, tabm for tables; cnn, cnn-bn, lenet, resnet20, resnet18, wrn-16-4, convnext,
-    mobilenet, vit … for images; bow, textcnn, rnn, gru, lstm, transformer for labelled texts; decoder, gpt, lstm,
-    gru, rnn for running text; transformer, lstm for pairs of
+    mobilenet, vit … for images; bow, textcnn, rnn, gru, lstm, transformer for labelled texts; lstm, gru, rnn,
+    transformer, cnn for labelled words; decoder, gpt, lstm, gru, rnn for running text; transformer, lstm for pairs of
     texts; resnet1d, inception, tcn, rnn, gru, lstm, mingru for labelled series; 'auto' takes an MLP for tables,
-    a small CNN for images, a bag of words for labelled texts, resnet1d for labelled series and the decoder for running
-    text."""
+    a small CNN for images, a bag of words for labelled texts, an LSTM for labelled words, resnet1d for labelled series
+    and the decoder for running text."""
     latent: Annotated[int | None, arg("N", "images 16, tables 4 to 16")] = None
     """Autoencoders (autoencoder, denoising, sparse, contractive, vae, beta-vae, iwae, vq-vae, fsq, masked): the code's
     numbers. They need no target; one that is given is left out of the inputs."""

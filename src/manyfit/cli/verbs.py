@@ -24,6 +24,7 @@ from manyfit.cli.play import Play, keep_episode, may_import, play
 from manyfit.cli.progress import Watcher
 from manyfit.cli.reinforcement import Rl
 from manyfit.cli.sampling import Sample, judged, sample
+from manyfit.cli.tagging import say_notes, tag_words
 from manyfit.cli.text import Generate, generate
 from manyfit.engine import RunFolder
 from manyfit.errors import ConfigError, DataError, RunError
@@ -103,6 +104,7 @@ def _train(options: Fit, out: Path, *, resume: bool) -> int:
     if options.test is not None and task.encoder is not None:  # refused now rather than after training
         task.encoder.encode_target(options.test)
         task.encoder.encode(options.test)
+        say_notes(task.encoder, options.test)
     show.data(task, say)
     with Watcher(options.quiet or options.json) as watcher, interrupts(say) as stop:
         result = experiment.run(
@@ -187,6 +189,8 @@ def predict(options: Predict) -> int:
             options.out,
         )
         return 0
+    if predictor.kind == "tagging":
+        return tag_words(options, predictor)
     if predictor.kind == "own":
         raise ConfigError(
             f"{options.run} predicts no column: {type(predictor.objective).__name__} has manyfit transform and "
@@ -226,6 +230,7 @@ def evaluate(options: Evaluate) -> int:
         return judged(options, predictor)
     if options.features is not None or options.count is not None:
         raise ConfigError(f"{options.run} does not generate images: leave --features and -n out")
+    say_notes(predictor.encoder, options.data)
     scores = predictor.evaluate(options.data)
     if options.json:
         from manyfit.engine.folder import plain
@@ -388,7 +393,19 @@ def interrupts(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
 def stem(path: Path) -> str:
     """What a run on the data of a path is called: the file's name without its endings."""
     name = path.resolve().name
-    for ending in (".gz", ".csv", ".tsv", ".txt", ".ts", ".parquet", ".npz"):
+    for ending in (
+        ".gz",
+        ".csv",
+        ".tsv",
+        ".txt",
+        ".ts",
+        ".parquet",
+        ".npz",
+        ".conllu",
+        ".conll",
+        ".bio",
+        ".iob",
+    ):
         name = name.removesuffix(ending)
     return name or "run"
 

@@ -10,6 +10,9 @@ from manyfit.data.series_sets import SeriesSchema, SeriesSet
 from manyfit.data.series_sets import read as read_series
 from manyfit.data.table import Table
 from manyfit.data.table import read as read_table
+from manyfit.data.tag_preprocess import TagPreprocess
+from manyfit.data.tagged import Tagged, TagSchema
+from manyfit.data.tagged import read as read_tagged
 from manyfit.data.text_preprocess import TextPreprocess
 from manyfit.data.texts import Texts, TextSchema
 from manyfit.data.texts import read as read_texts
@@ -27,6 +30,9 @@ __all__ = [
     "SeriesSet",
     "Table",
     "TablePreprocess",
+    "TagPreprocess",
+    "TagSchema",
+    "Tagged",
     "TextPreprocess",
     "TextSchema",
     "Texts",
@@ -35,5 +41,6 @@ __all__ = [
     "read_images",
     "read_series",
     "read_table",
+    "read_tagged",
     "read_texts",
 ]

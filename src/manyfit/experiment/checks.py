@@ -43,7 +43,10 @@ def checks_of(
         "temperature": calibration.temperature,
         "best": calibration.best,
     }
-    rows, place = np.unique(row, return_inverse=True)  # of repeats the mean prediction
+    # of repeats the mean prediction; of sentences each word for itself
+    word = predictions["place"][usable] if "place" in predictions else np.zeros_like(row)
+    rows, place = np.unique(np.stack([row, word], axis=1), axis=0, return_inverse=True)
+    place = place.reshape(-1)
     mean = np.zeros((len(rows), output.shape[1]))
     np.add.at(mean, place, output)
     truth = np.zeros(len(rows), np.int64)
@@ -53,7 +56,8 @@ def checks_of(
         "count": len(suspects.rows),
         "first": [
             {
-                "row": int(rows[i]),
+                "row": int(rows[i, 0]),
+                **({"place": int(rows[i, 1])} if "place" in predictions else {}),
                 "label": classes[truth[i]],
                 "likelier": classes[likelier],
                 "probability": float(confidence),

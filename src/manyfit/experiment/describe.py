@@ -20,14 +20,24 @@ def known() -> dict[str, type]:
         Intensities,
         SeriesPreprocess,
         TablePreprocess,
+        TagPreprocess,
         TextPreprocess,
         Vectors,
     )
     from manyfit.models import autoencoders, gan
-    from manyfit.objectives import Identity, NextToken, Supervised, adversarial, autoencoding, reinforcement
+    from manyfit.objectives import (
+        Identity,
+        NextToken,
+        Supervised,
+        Tagging,
+        adversarial,
+        autoencoding,
+        reinforcement,
+    )
 
     parts: list[type] = [
         TextPreprocess,
+        TagPreprocess,
         SeriesPreprocess,
         *losses.LOSSES.values(),
         *optim.PARTS,
@@ -39,7 +49,7 @@ def known() -> dict[str, type]:
         *autoencoding.PARTS,
         *environments.PARTS,
         *reinforcement.PARTS,
-        *(ImagePreprocess, TablePreprocess, Intensities, Vectors, Identity, NextToken, Supervised),
+        *(ImagePreprocess, TablePreprocess, Intensities, Vectors, Identity, NextToken, Supervised, Tagging),
     ]
     from manyfit.objectives import forecasting, translation
 

@@ -9,7 +9,7 @@ from safetensors.numpy import save
 
 from manyfit.engine import RunFolder
 from manyfit.errors import ConfigError
-from manyfit.experiment import generation, text_examples, translation
+from manyfit.experiment import generation, tag_examples, text_examples, translation
 from manyfit.experiment.result import Result
 from manyfit.experiment.series_examples import write_series
 from manyfit.explain import agreement, class_activation_maps
@@ -30,6 +30,9 @@ def write_examples(folder: RunFolder, task: Task, result: Result) -> None:
         return
     if task.about.get("kind") == "texts":
         folder.write(text_examples.NAME, text_examples.texts_json(task, result).encode())
+        return
+    if task.kind == "tagging":
+        folder.write(tag_examples.NAME, tag_examples.tags_json(task, result).encode())
         return
     if task.about.get("kind") == "pairs":
         folder.write(translation.NAME, translation.translations_json(result, task).encode())

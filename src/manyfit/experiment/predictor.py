@@ -27,6 +27,7 @@ from manyfit.tasks.task import Encoder
 
 if TYPE_CHECKING:
     from manyfit.experiment.generation import Generated
+    from manyfit.experiment.tagging import TaggedSentence
     from manyfit.inspect import NetworkReport
 
 BLOCK, BLOCK_ON_ACCELERATOR = 256, 4096
@@ -81,15 +82,24 @@ class Predictor:
 
     def prediction(self, rows: Any) -> Prediction:
         """The ensemble's prediction with its spread."""
-        outputs = self.predict_members(rows).astype(np.float64)
+        return self.predicted(self._inputs(rows))
+
+    def predicted(self, inputs: Any) -> Prediction:
+        """``prediction`` of rows that are encoded already."""
+        outputs = self._run(inputs).astype(np.float64)
         mean, spread = outputs.mean(axis=0), outputs.std(axis=0)
         if self.classes:  # float32 sums to 1 in 7 digits; who checks in float64 wants 15
-            mean /= mean.sum(axis=1, keepdims=True)
-        labels = np.array(self.classes)[mean.argmax(axis=1)] if self.classes else None
+            mean /= mean.sum(axis=-1, keepdims=True)
+        labels = np.array(self.classes)[mean.argmax(axis=-1)] if self.classes else None
         return Prediction(mean, spread, labels)
 
     def predict(self, rows: Any) -> np.ndarray:
-        """Class names ``(rows,)`` or values ``(rows,)``."""
+        """Class names ``(rows,)`` or values ``(rows,)``; of sentences lists of their words' labels."""
+        if self.kind == "tagging":
+            told = self.tag(rows)
+            labels = np.empty(len(told), object)
+            labels[:] = [list(one.labels) for one in told]
+            return labels
         found = self.prediction(rows)
         return found.output if found.labels is None else found.labels
 
@@ -145,6 +155,12 @@ class Predictor:
 
         return [one.text for one in translate(self, texts, **settings)]
 
+    def tag(self, sentences: Any) -> list[TaggedSentence]:
+        """Labels of the words of sentences; see ``experiment.tagging.tag``."""
+        from manyfit.experiment.tagging import tag
+
+        return tag(self, sentences)
+
     def evaluate(self, rows: Any) -> dict[str, float]:
         """The ensemble's metrics on labelled rows."""
         from manyfit.experiment import translation
@@ -161,6 +177,10 @@ class Predictor:
             raise DataError(
                 f"{type(self.objective).__name__} is scored by no labels: its own measures are in the run's report"
             )
+        if self.kind == "tagging":
+            from manyfit.experiment import tagging
+
+            return tagging.score(self, rows)
         target = self.encoder.encode_target(rows)
         return metrics.score(self.kind, target, self.prediction(rows).output)
 

@@ -87,6 +87,9 @@ def prepare(experiment: Experiment) -> Prepared:
     trials = search.next([])
     if task.kind == "own":
         metric, direction = experiment.metric or task.metric or trials[0].objective.monitor, task.direction
+    elif task.kind == "tagging":
+        labels = metrics.tag_metric(experiment.metric or task.metric or "accuracy", task.classes)
+        metric, direction = labels.name, labels.direction
     else:
         found = metrics.metric(experiment.metric or task.metric or _first_metric(task, splits), task.kind)
         if found.name not in metrics.ROW_MEANS and all(len(split.test) == 1 for split in splits):
@@ -163,7 +166,7 @@ def twins_of(prepared: Prepared) -> Twins | None:
     """The rows of identical inputs; None where there are no rows, or too many to look."""
     task = prepared.task
     if (
-        task.kind == "own"
+        task.kind in ("own", "tagging")
         or not 0 < task.rows <= MOST_COMPARED
         or not isinstance(task.data["inputs"], Mapping)
     ):

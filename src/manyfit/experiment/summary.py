@@ -22,13 +22,16 @@ from manyfit.experiment.predictor import Predictor, spec_of, template_of
 from manyfit.experiment.preparation import Prepared
 from manyfit.experiment.records import Records, from_named
 from manyfit.experiment.result import PrunedTrial, Result, TrialScore
+from manyfit.experiment.tagging import by_sentence, by_word, score_rows
 from manyfit.experiment.trials import Trial, buckets_of
 
 
 def score_member(prepared: Prepared, trial: Trial, member: Member, outcome: Outcome) -> dict[str, Any]:
     """The member's row of ``members.jsonl``."""
     split = prepared.splits[member.fold]
-    if outcome.outputs is not None and prepared.task.kind != "own":
+    if outcome.outputs is not None and prepared.task.kind == "tagging":
+        test = score_rows(prepared.task, split, outcome.outputs, prepared.metric)
+    elif outcome.outputs is not None and prepared.task.kind != "own":
         data = prepared.task.data
         weight = data["weight"][split.test] if "weight" in data else None
         test = metrics.score(prepared.task.kind, data["target"][split.test], outcome.outputs, weight)
@@ -41,7 +44,9 @@ def score_member(prepared: Prepared, trial: Trial, member: Member, outcome: Outc
         test |= getattr(trial.objective, "derived", dict)(test)
     if outcome.status == PRUNED:  # it never saw its test rows
         test = {}
-    elif len(split.test) == 1:  # a root or a rank of one row is not what it is of many
+    elif (
+        len(split.test) == 1 and prepared.task.kind != "tagging"
+    ):  # a root or a rank of one row is not what it is of many
         test = {name: value for name, value in test.items() if name in metrics.ROW_MEANS}
     return {
         "trial": member.trial,
@@ -144,7 +149,9 @@ def summarise(
         predictions = _predictions(prepared, complete[chosen], rows, records)
         predictor = _predictor(prepared, chosen, complete[chosen], records, predictions)
         names = list(dict.fromkeys([prepared.metric, *rows[complete[chosen][0]]["test"]]))
-    if predictions is not None:
+    if predictions is not None and prepared.task.kind == "tagging":
+        ensemble = metrics.score_tags(*by_sentence(predictions), prepared.task.classes)
+    elif predictions is not None:
         weight = prepared.task.data.get("weight")
         weight = None if weight is None else weight[predictions["row"]]
         ensemble = metrics.score(prepared.task.kind, predictions["target"], predictions["output"], weight)
@@ -248,6 +255,8 @@ def _search_score(
 
 def bounds_of(prepared: Prepared, metric: str) -> tuple[float, float]:
     """What a score lies between, by the metric of that name or by the objective's ``bounds``."""
+    if prepared.task.kind == "tagging":
+        return metrics.tag_metric(metric, prepared.task.classes).bounds
     if prepared.task.kind != "own" and metric in metrics.METRICS:
         return metrics.METRICS[metric].bounds
     known = getattr(prepared.objective, "bounds", {})
@@ -300,11 +309,11 @@ def _predictions(
 ) -> dict[str, np.ndarray] | None:
     """Out-of-fold predictions of one trial, averaged over seeds, fold after fold.
 
-    With repeats a row is there once a repeat: its folds tell which.
+    With repeats a row is there once a repeat: its folds tell which. Of sentences there is a row a labelled word.
     """
     if prepared.task.kind == "own":
         return None
-    parts: dict[str, list[np.ndarray]] = {"row": [], "fold": [], "output": [], "std": []}
+    parts: list[dict[str, np.ndarray]] = []
     for fold, split in enumerate(prepared.splits):
         found = [
             records.outputs(i) for i in members if rows[i]["fold"] == fold and rows[i]["status"] != "diverged"
@@ -313,12 +322,14 @@ def _predictions(
         if not outputs or not len(split.test):
             continue
         stack = np.stack(outputs).astype(np.float64)
-        parts["row"].append(split.test)
-        parts["fold"].append(np.full(len(split.test), fold, np.int32))
-        parts["output"].append(stack.mean(axis=0).astype(np.float32))
-        parts["std"].append(stack.std(axis=0).astype(np.float32))
-    if not parts["row"]:
+        here = {
+            "row": split.test,
+            "fold": np.full(len(split.test), fold, np.int32),
+            "output": stack.mean(axis=0).astype(np.float32),
+            "std": stack.std(axis=0).astype(np.float32),
+            "target": np.asarray(prepared.task.data["target"])[split.test],
+        }
+        parts.append(by_word(here) if prepared.task.kind == "tagging" else here)
+    if not parts:
         return None
-    result = {name: np.concatenate(some) for name, some in parts.items()}
-    result["target"] = np.asarray(prepared.task.data["target"])[result["row"]]
-    return result
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

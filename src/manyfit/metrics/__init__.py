@@ -25,12 +25,22 @@ from manyfit.metrics.forecasts import coverage, crps_ensemble, crps_gaussian, pi
 from manyfit.metrics.predictions import DEFAULTS, METRICS, ROW_MEANS, Metric, metric, score
 from manyfit.metrics.regression import mae, median_absolute_error, r2, rmse
 from manyfit.metrics.streaming import ClassStream, ValueStream
+from manyfit.metrics.tagging import (
+    UNSEEN,
+    marks_spans,
+    score_tags,
+    span_scores,
+    spans,
+    tag_defaults,
+    tag_metric,
+)
 from manyfit.metrics.text import bleu
 
 __all__ = [
     "DEFAULTS",
     "METRICS",
     "ROW_MEANS",
+    "UNSEEN",
     "ClassStream",
     "Metric",
     "ValueStream",
@@ -51,6 +61,7 @@ __all__ = [
     "iou",
     "log_loss",
     "mae",
+    "marks_spans",
     "mcc",
     "median_absolute_error",
     "metric",
@@ -63,5 +74,10 @@ __all__ = [
     "recall_macro",
     "rmse",
     "score",
+    "score_tags",
+    "span_scores",
+    "spans",
+    "tag_defaults",
+    "tag_metric",
     "top_k",
 ]

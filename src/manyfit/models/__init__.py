@@ -14,6 +14,7 @@ from manyfit.models.resnet import ResNet, WideResNet
 from manyfit.models.seq2seq import EncoderDecoder, RecurrentEncoderDecoder
 from manyfit.models.series_classifiers import InceptionTime, SeriesResNet, SeriesRNN
 from manyfit.models.tabm import TabM
+from manyfit.models.tagger import Tagger
 from manyfit.models.tcn import SeriesTCN
 from manyfit.models.textcnn import TextCNN
 from manyfit.models.textrnn import TextRNN
@@ -44,6 +45,7 @@ PARTS = (
     SeriesResNet,
     SeriesRNN,
     TrainedEncoder,
+    Tagger,
     SeriesTCN,
     EncoderDecoder,
     RecurrentEncoderDecoder,
@@ -72,6 +74,7 @@ __all__ = [
     "SeriesResNet",
     "SeriesTCN",
     "TabM",
+    "Tagger",
     "TextCNN",
     "TextRNN",
     "TextTransformer",

@@ -17,6 +17,7 @@ from manyfit.models.resnet import ResNet, WideResNet
 from manyfit.models.seq2seq import EncoderDecoder, RecurrentEncoderDecoder
 from manyfit.models.series_classifiers import InceptionTime, SeriesResNet, SeriesRNN
 from manyfit.models.tabm import TabM
+from manyfit.models.tagger import Tagger
 from manyfit.models.tcn import SeriesTCN
 from manyfit.models.textcnn import TextCNN
 from manyfit.models.textrnn import TextRNN
@@ -90,7 +91,14 @@ SERIES: dict[str, Any] = {
 }
 """For a class, or a value, of each series."""
 
-NAMES: dict[str, Any] = {**TABLES, **IMAGES, **PIXELS, **PAIRS, **SERIES, **TEXTS, **LANGUAGE}
+TAGGERS: dict[str, Any] = {
+    **{cell: Tagger(cell) for cell in ("lstm", "gru", "rnn")},
+    "transformer": Tagger("transformer", layers=2),
+    "cnn": Tagger("cnn", layers=3),
+}
+"""For a label of each word."""
+
+NAMES: dict[str, Any] = {**TAGGERS, **TABLES, **IMAGES, **PIXELS, **PAIRS, **SERIES, **TEXTS, **LANGUAGE}
 """Every architecture that a configuration may name."""
 
 

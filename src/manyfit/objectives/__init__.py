@@ -3,5 +3,6 @@
 from manyfit.objectives.language import NextToken
 from manyfit.objectives.module import Functional, Weights
 from manyfit.objectives.supervised import Identity, Supervised
+from manyfit.objectives.tagging import Tagging
 
-__all__ = ["Functional", "Identity", "NextToken", "Supervised", "Weights"]
+__all__ = ["Functional", "Identity", "NextToken", "Supervised", "Tagging", "Weights"]

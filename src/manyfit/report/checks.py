@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from manyfit.evaluate import Calibration, cross_calibrated, label_suspects
+from manyfit.report.classification import row_name
 from manyfit.report.files import Arrays, RunFiles, nested
 from manyfit.report.numbers import clipped, grouped, number, share
 from manyfit.report.svg import Chart, Figure, Scale
@@ -47,7 +48,7 @@ def checks(run: RunFiles) -> dict[str, Any] | None:
         "verdict": _verdict(calibration),
         "suspects": suspects,
         "suspected": grouped(count),
-        "suspected_share": share(count / len(np.unique(found["row"]))) if "row" in found else "",
+        "suspected_share": share(count / _rows(found)) if "row" in found else "",
     }
 
 
@@ -55,17 +56,32 @@ def suspect_rows(classes: Sequence[str], predictions: Arrays) -> tuple[list[Susp
     """The likeliest wrong labels, and how many there are in all."""
     if "row" not in predictions:
         return [], 0
-    rows, place = np.unique(predictions["row"], return_inverse=True)
+    word = predictions.get("place", np.zeros_like(predictions["row"]))
+    both = np.stack([predictions["row"], word], axis=1)
+    rows, first, place = np.unique(both, axis=0, return_index=True, return_inverse=True)
+    place = place.reshape(-1)
     mean = np.zeros((len(rows), predictions["output"].shape[1]))
     np.add.at(mean, place, predictions["output"])
     target = np.zeros(len(rows), np.int64)
     target[place] = predictions["target"]
     found = label_suspects(target, mean / np.bincount(place)[:, None])
     some = [
-        Suspect(str(rows[i]), clipped(classes[target[i]], 40), clipped(classes[likelier], 40), share(p))
+        Suspect(
+            row_name(predictions, int(first[i])),
+            clipped(classes[target[i]], 40),
+            clipped(classes[likelier], 40),
+            share(p),
+        )
         for i, likelier, p in zip(found.rows[:MOST_SUSPECTS], found.likelier, found.confidence)
     ]
     return some, len(found.rows)
+
+
+def _rows(predictions: Arrays) -> int:
+    """How many rows were predicted, each of repeats once; of sentences words."""
+    if "place" in predictions:
+        return len(np.unique(np.stack([predictions["row"], predictions["place"]]), axis=1).T)
+    return len(np.unique(predictions["row"]))
 
 
 def _twins(run: RunFiles) -> str:

@@ -86,13 +86,19 @@ def surest_mistakes(classes: Sequence[str], predictions: Arrays) -> list[tuple[s
     order = wrong[np.argsort(-output[wrong].max(axis=1), kind="stable")][:MOST_ROWS]
     return [
         (
-            str(predictions["row"][i]),
+            row_name(predictions, int(i)),
             clipped(classes[target[i]], 40),
             clipped(classes[called[i]], 40),
             share(output[i].max()),
         )
         for i in order
     ]
+
+
+def row_name(predictions: Arrays, i: int) -> str:
+    """What to call a row: of sentences the word's place too."""
+    row = str(predictions["row"][i])
+    return f"{row}, word {predictions['place'][i]}" if "place" in predictions else row
 
 
 def confusion(classes: Sequence[str], table: np.ndarray) -> Chart:

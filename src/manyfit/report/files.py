@@ -235,7 +235,7 @@ def _examples(path: Path) -> dict[str, np.ndarray] | None:
 def _predictions(path: Path, kind: Any, classes: int, notes: list[str]) -> dict[str, np.ndarray] | None:
     arrays = _arrays(path)
     if arrays is None:
-        if kind in ("binary", "multiclass", "regression"):
+        if kind in ("binary", "multiclass", "regression", "tagging"):
             notes.append("predictions.safetensors is not there: there are no predictions to look at.")
         return None
     for name in ("target", "output"):
@@ -244,13 +244,13 @@ def _predictions(path: Path, kind: Any, classes: int, notes: list[str]) -> dict[
     target, output = arrays["target"], arrays["output"].astype(np.float64)
     if target.ndim != 1 or len(output) != len(target) or output.ndim not in (1, 2):
         raise _broken(path, f"target {target.shape} and output {output.shape} do not fit together")
-    for name in ("row", "fold"):
+    for name in ("row", "fold", "place"):
         if name in arrays and arrays[name].shape != target.shape:
             raise _broken(path, f"{name} {arrays[name].shape} and target {target.shape} do not fit together")
     if kind == "regression":
         output = output[:, 0] if output.ndim == 2 and output.shape[1] == 1 else output
         good = output.ndim == 1
-    elif kind in ("binary", "multiclass"):
+    elif kind in ("binary", "multiclass", "tagging"):
         if output.ndim == 1:
             output = np.stack([1.0 - output, output], axis=1)
         whole = target.dtype.kind in "iu"
@@ -265,5 +265,5 @@ def _predictions(path: Path, kind: Any, classes: int, notes: list[str]) -> dict[
         notes.append(f"{int((~finite).sum())} predictions are not finite and are left out of the charts.")
     if not finite.any():
         return None
-    kept = {name: arrays[name][finite] for name in ("row", "fold") if name in arrays}
+    kept = {name: arrays[name][finite] for name in ("row", "fold", "place") if name in arrays}
     return kept | {"target": target[finite], "output": output[finite]}

@@ -9,10 +9,11 @@ from typing import Any
 from markupsafe import Markup
 
 NONE = "–"
-PERCENT = frozenset({"accuracy", "balanced_accuracy"})
+PERCENT = frozenset({"accuracy", "balanced_accuracy", "accuracy_unseen"})
 """Metrics that are read as a share of the rows."""
 BOUNDED = frozenset(
     {"accuracy", "balanced_accuracy", "auroc", "average_precision", "f1", "f1_macro", "brier", "ece"}
+    | {"accuracy_unseen", "span_f1", "span_precision", "span_recall"}
 )
 """Metrics that cannot leave [0, 1]."""
 
@@ -185,6 +186,10 @@ _NAMES = {
     "average_precision": "average precision",
     "f1": "F1",
     "f1_macro": "F1, mean of the classes",
+    "accuracy_unseen": "accuracy of unseen words",
+    "span_f1": "F1 of spans",
+    "span_precision": "precision of spans",
+    "span_recall": "recall of spans",
     "mcc": "Matthews correlation",
     "brier": "Brier score",
     "ece": "calibration error",

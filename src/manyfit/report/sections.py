@@ -44,6 +44,7 @@ from manyfit.report.pictures import lead, pictures
 from manyfit.report.series import forecasts, labelled_series
 from manyfit.report.spread import spread
 from manyfit.report.svg import Chart, c, document
+from manyfit.report.tags import tags
 from manyfit.report.texts import texts
 from manyfit.report.writing import translations, writing
 
@@ -86,6 +87,7 @@ def context(run: RunFiles) -> dict[str, Any]:
         "pictures_lead": lead(run.path),
         "series": labelled_series(run),
         "translations": translations(run),
+        "tags": tags(run),
         "texts": texts(run),
         "forecasts": forecasts(run),
         "about": about_data(run),

@@ -24,6 +24,10 @@ _MEANING = {
     "balanced_accuracy": "mean over the classes of the share predicted right",
     "log_loss": "surprise at the true class, in nats; lower is better",
     "auroc": "chance that a row of the class is ranked above another; 0.5 is guessing",
+    "accuracy_unseen": "share of the words that training did not have labelled right",
+    "span_f1": "balance of precision and recall of whole spans: both ends and the kind have to agree",
+    "span_precision": "share of the spans called that are there",
+    "span_recall": "share of the spans there that are called",
     "average_precision": "area under the precision-recall curve",
     "f1": "balance of precision and recall",
     "f1_macro": "mean over the classes of the balance of precision and recall",
@@ -43,6 +47,7 @@ _MEANING = {
 _TASKS = {
     "binary": "telling two classes apart",
     "multiclass": "telling {} classes apart",
+    "tagging": "giving each word of a sentence one of {} labels",
     "regression": "predicting a number",
 }
 
@@ -68,7 +73,7 @@ def meaning(metric: str) -> str:
 
 def noun(run: RunFiles) -> str:
     """What a row of the data is."""
-    words = {"images": "image", "labelled series": "series", "environment": "episode"}
+    words = {"images": "image", "labelled series": "series", "environment": "episode", "tags": "sentence"}
     return words.get(str(run.part("data").get("kind")), "row")
 
 
@@ -102,7 +107,9 @@ def headline(run: RunFiles, found: Findings) -> Markup:
             metric_name(run.metric), value
         )
     elif run.metric in _CLAIMS:
-        said = Markup(_CLAIMS[run.metric]).format(value, rows=rows, row=noun(run))
+        words = str(run.part("task").get("kind")) == "tagging"
+        units = ("words", "word") if words else (rows, noun(run))
+        said = Markup(_CLAIMS[run.metric]).format(value, rows=units[0], row=units[1])
     else:
         said = Markup("has a {} of {} on {} it never saw").format(metric_name(run.metric), value, rows)
     if math.isfinite(s.low) and math.isfinite(s.high):

@@ -33,10 +33,14 @@ def task_of(data: Any) -> Task:
         from manyfit.tasks.series import series_task
 
         return series_task(data)
+    if kind == "Tagged":
+        from manyfit.tasks.tagging import tag_task
+
+        return tag_task(data)
     if data is None or isinstance(data, (dict, np.ndarray)):
         return from_arrays(data)
     raise ConfigError(
         f"data is a {kind}: give manyfit.data.read_table(...), manyfit.data.read_images(...), "
-        "manyfit.data.read_texts(...), manyfit.data.read_series(...), "
+        "manyfit.data.read_texts(...), manyfit.data.read_tagged(...), manyfit.data.read_series(...), "
         "an array, a dict of arrays or None"
     )

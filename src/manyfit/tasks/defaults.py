@@ -88,6 +88,10 @@ def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
         from manyfit.tasks.text_defaults import text_experiment
 
         return text_experiment(task, asked)
+    if task.kind == "tagging":
+        from manyfit.tasks.tagging import tagging_experiment
+
+        return tagging_experiment(task, asked)
     if task.about.get("kind") == "labelled series":
         from manyfit.tasks.series import series_experiment
 

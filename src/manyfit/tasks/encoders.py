@@ -42,4 +42,8 @@ def encoder_from_json(content: Mapping[str, Any] | None) -> Encoder | None:
         from manyfit.tasks.series import SeriesSetEncoder
 
         return SeriesSetEncoder.from_json(content)
+    if kind == "tags":
+        from manyfit.tasks.tagging import TagEncoder
+
+        return TagEncoder.from_json(content)
     raise RunError(f"the model reads {kind!r}, which this version of manyfit does not know")

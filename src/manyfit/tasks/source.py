@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from manyfit.data.conll import form_of
 from manyfit.data.text_files import holds_texts
 from manyfit.data.ucr import is_archive
 from manyfit.errors import ConfigError, DataError
@@ -29,6 +30,8 @@ def read_task(options: Any) -> Task:
         return unsupervised_task(options, as_images=is_images(path, options.target))
     if options.target_text is not None:
         return _pairs(path, options)
+    if options.sentence is not None or (path.is_file() and form_of(path) is not None):
+        return _tags(path, options)
     if options.series is not None or (options.target is None and not path.is_dir() and is_archive(path)):
         return _series(path, options)
     if options.text is not None or (path.is_dir() and holds_texts(path)):
@@ -156,6 +159,27 @@ def _texts(path: Path, options: Any) -> Task:
         missing_target=options.missing_target,
     )
     return text_task(found, vocabulary=options.vocabulary, min_count=options.min_count, metric=options.metric)
+
+
+def _tags(path: Path, options: Any) -> Task:
+    from manyfit.data import tagged
+    from manyfit.tasks.tagging import tag_task
+
+    none = dict.fromkeys(("size", "context", "steps", "time", "weight", "series", "tokenizer"))
+    other = {**none, "stream": False, "drop": (), "kinds": (), "task": "auto"}
+    _refuse(options, path, other, "is not for labelled words")
+    found = tagged.read(
+        path,
+        options.target,
+        words=options.text,
+        sentence=options.sentence,
+        length=options.length,
+        group=options.group,
+        header=options.header,
+        encoding=options.encoding or "utf-8",
+        missing_target=options.missing_target,
+    )
+    return tag_task(found, vocabulary=options.vocabulary, min_count=options.min_count, metric=options.metric)
 
 
 def is_images(path: Path, target: str | None) -> bool:

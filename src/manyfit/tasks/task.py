@@ -13,7 +13,7 @@ from manyfit.evaluate import Split
 from manyfit.objectives import Identity
 from manyfit.objectives.supervised import Preprocess
 
-Kind = Literal["binary", "multiclass", "regression", "own"]
+Kind = Literal["binary", "multiclass", "regression", "tagging", "own"]
 
 
 class Encoder(Protocol):
@@ -36,7 +36,8 @@ class Task:
 
     ``data`` is the pytree that the objective sees (numpy leaves ``(rows, ...)``,
     or None when the objective makes its own); ``kind`` is ``own`` for an
-    objective that scores itself through its ``evaluate``.
+    objective that scores itself through its ``evaluate``, and ``tagging`` where
+    rows are sentences and the target ``(rows, T)`` has a label for each word.
     """
 
     kind: Kind
@@ -60,8 +61,8 @@ class Task:
 
     @property
     def labels(self) -> np.ndarray | None:
-        """Class indices, for folds that keep the classes' shares; None where there are no classes."""
-        return np.asarray(self.data["target"]) if self.classes else None
+        """Class indices, for folds that keep the classes' shares; None where there are none, or many in a row."""
+        return np.asarray(self.data["target"]) if self.classes and self.kind != "tagging" else None
 
 
 def from_arrays(data: Mapping[str, Any] | np.ndarray | None, rows: int | None = None) -> Task:
