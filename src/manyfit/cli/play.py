@@ -15,6 +15,7 @@ import tyro
 
 from manyfit.cli.arguments import Switch, arg, place
 from manyfit.cli.output import write_bytes
+from manyfit.engine.keys import key_of
 from manyfit.errors import ConfigError
 from manyfit.experiment.predictor import Predictor
 from manyfit.experiment.result import Result
@@ -109,7 +110,7 @@ def _agents(predictor: Predictor, options: Play) -> list[int]:
 
 def played(predictor: Predictor, episodes: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Returns and lengths ``(agents, episodes)`` of the same episodes for each agent."""
-    keys = jax.random.split(jax.random.key(seed), episodes)
+    keys = jax.random.split(key_of(seed), episodes)
     agent = predictor.objective
     total, length = jax.jit(jax.vmap(lambda model: agent.episodes(model, keys)))(predictor.models)
     return np.asarray(total), np.asarray(length)
@@ -130,7 +131,7 @@ def drawn(predictor: Predictor, member: int, *, seed: int = 0) -> tuple[float, b
         act = jax.jit(lambda seen: agent.chosen(model, seen[None])[0])
         total, pictures = filmed(agent.environment, lambda seen: np.asarray(act(seen)), seed)
         return total, film(pictures)
-    key = jax.random.split(jax.random.key(seed), 1)[0]
+    key = jax.random.split(key_of(seed), 1)[0]
     states, rewards, count = jax.jit(agent.trajectory)(model, key)
     length = int(count)
     total = float(np.sum(np.asarray(rewards)[:length]))

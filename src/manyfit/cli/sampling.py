@@ -17,6 +17,7 @@ from manyfit.cli import show
 from manyfit.cli.arguments import arg, place
 from manyfit.cli.options import Evaluate
 from manyfit.cli.output import write_bytes, write_table
+from manyfit.engine.keys import key_of
 from manyfit.errors import ConfigError
 from manyfit.experiment.predictor import Predictor
 from manyfit.report.png import colours, png
@@ -125,7 +126,7 @@ def drawn(
         found: jax.Array = objective.sample(model, key, each, *given)
         return found
 
-    keys = jax.random.split(jax.random.key(seed), predictor.members)
+    keys = jax.random.split(key_of(seed), predictor.members)
     parts = [
         np.asarray(one(jax.tree.map(lambda leaf, m=m: leaf[m], predictor.models), keys[m])) for m in members
     ]

@@ -166,5 +166,5 @@ def _blank(leaf: jax.ShapeDtypeStruct) -> Any:
     if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         inner = jax.eval_shape(jax.random.key_data, leaf).shape[leaf.ndim :]
         words: Any = np.zeros((*leaf.shape, *inner), np.uint32)
-        return jax.random.wrap_key_data(words, impl=str(leaf.dtype._impl.name))
+        return jax.random.wrap_key_data(words, dtype=leaf.dtype)
     return np.zeros(leaf.shape, leaf.dtype)

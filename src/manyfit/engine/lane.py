@@ -118,7 +118,7 @@ def _wrap(array: np.ndarray, like: Any) -> Any:
     """Words as keys where ``like`` (which may be a mere shape) holds keys."""
     if not _is_key(like):
         return array
-    return jax.random.wrap_key_data(jnp.asarray(array), impl=str(like.dtype._impl.name))
+    return jax.random.wrap_key_data(jnp.asarray(array), dtype=like.dtype)
 
 
 def _from_host(array: np.ndarray, like: Any, slots: int, name: str) -> Any:

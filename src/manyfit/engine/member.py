@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from manyfit.engine.keys import key_of
+
 
 @dataclass(frozen=True)
 class Member:
@@ -41,7 +43,7 @@ def member_keys(experiment_seed: int, members: Sequence[Member]) -> np.ndarray:
     population: who else trains beside it must not matter.
     """
     names = np.array([(m.trial, m.seed, m.fold) for m in members], np.uint32).reshape(-1, 3)
-    return np.asarray(_derive(jax.random.key(experiment_seed), names))
+    return np.asarray(_derive(key_of(experiment_seed), names))
 
 
 @jax.jit

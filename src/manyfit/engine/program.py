@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from manyfit.engine import keys
 from manyfit.engine.footprint import bytes_written
 from manyfit.engine.member import FoldTable, fold_weight
 from manyfit.engine.objective import Array, BaseObjective, Batch, Fold, Metric, Objective, PyTree
@@ -360,7 +361,7 @@ def _known_program(objective: Objective, shape: Shape) -> Program:
 
 def _stream(key_data: Array, stream: int) -> Array:
     """One of a member's independent streams of randomness, as a typed key."""
-    return jax.random.fold_in(jax.random.wrap_key_data(key_data), stream)
+    return jax.random.fold_in(keys.wrap(key_data), stream)
 
 
 def _select(flag: Array, new: PyTree, old: PyTree) -> PyTree:

@@ -17,6 +17,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
+from manyfit.engine.keys import key_of
 from manyfit.errors import DataError, RunError
 from manyfit.experiment.predictor import Predictor
 from manyfit.experiment.preparation import Prepared
@@ -91,7 +92,7 @@ def in_blocks(many: Callable[..., Any], models: Any, inputs: Any) -> np.ndarray:
 
 def _pictures(predictor: Predictor, model: Any, pixels: np.ndarray) -> dict[str, Any]:
     data = {"inputs": {"pixels": pixels}}
-    return dict(jax.jit(predictor.objective.pictures)(model, data, jax.random.key(0)))
+    return dict(jax.jit(predictor.objective.pictures)(model, data, key_of(0)))
 
 
 class Codes:

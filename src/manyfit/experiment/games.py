@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from manyfit.engine.keys import key_of
 from manyfit.experiment.codes import members_of
 from manyfit.experiment.preparation import Prepared
 from manyfit.experiment.result import Result
@@ -32,7 +33,7 @@ def games_of(prepared: Prepared, result: Result) -> dict[str, dict[str, np.ndarr
     rows = [row for row in result.members if row["trial"] == result.chosen and row["status"] != "diverged"]
     distance = np.array([row["test"].get(objective.monitor, np.nan) for row in rows])
     best = int(np.argmin(np.where(np.isfinite(distance), distance, np.inf)))
-    keys = jax.random.split(jax.random.key(0), len(rows))
+    keys = jax.random.split(key_of(0), len(rows))
     draw = jax.jit(jax.vmap(lambda model, key: objective.sample(model, key, LINES * COLUMNS)))
     drawn = np.asarray(draw(predictor.models, keys))  # (members, LINES * COLUMNS, H, W, C)
     split = prepared.splits[rows[best]["fold"]]
@@ -58,7 +59,7 @@ def games_of(prepared: Prepared, result: Result) -> dict[str, dict[str, np.ndarr
 
 def _ways(objective: Any, model: Any) -> np.ndarray:
     """Samples on great circles between pairs of noise (White, 2016): ``(LINES, COLUMNS, H, W, C)``."""
-    ends = jax.random.normal(jax.random.key(1), (2, LINES, 1, objective.latent))
+    ends = jax.random.normal(key_of(1), (2, LINES, 1, objective.latent))
     length = jnp.linalg.norm(ends, axis=-1, keepdims=True)
     unit = ends / length
     angle = jnp.arccos(jnp.clip(jnp.sum(unit[0] * unit[1], axis=-1, keepdims=True), -0.999, 0.999))

@@ -14,6 +14,7 @@ import numpy as np
 from jax import lax
 
 from manyfit.data.tokenizers import SPECIAL, UNKNOWN
+from manyfit.engine.keys import key_of
 from manyfit.errors import ConfigError, DataError
 from manyfit.objectives.decoding import Sampling, drawn
 from manyfit.objectives.language import NextToken
@@ -178,7 +179,7 @@ class Writer:
         if length < 1:
             raise ConfigError(f"length={length}: give at least 1 token")
         traced = jax.tree.map(np.float32, sampling.checked())
-        keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(seed), i))(jnp.arange(len(rows)))
+        keys = jax.vmap(lambda i: jax.random.fold_in(key_of(seed), i))(jnp.arange(len(rows)))
         state = self._read(rows, [0] * len(rows))
         done = 0
         while done < length and any(row.end is None for row in rows):

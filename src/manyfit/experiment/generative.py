@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from manyfit.engine.keys import key_of
 from manyfit.errors import ConfigError, DataError
 from manyfit.evaluate import Interval, resampled_interval
 from manyfit.experiment.predictor import Predictor
@@ -82,7 +83,7 @@ def judge(
     real, other = features(pixels[order[:count]]), features(pixels[order[count : 2 * count]])
     draw = jax.jit(lambda model, key: objective.sample(model, key, count))
     found: list[dict[str, float]] = []
-    for member, key in enumerate(jax.random.split(jax.random.key(seed), predictor.members)):
+    for member, key in enumerate(jax.random.split(key_of(seed), predictor.members)):
         samples = np.asarray(draw(jax.tree.map(lambda leaf, m=member: leaf[m], predictor.models), key))
         whole = np.isfinite(samples).all()
         images = np.clip(np.round(np.nan_to_num(samples)), 0, 255).astype(pixels.dtype)

@@ -15,6 +15,7 @@ from jax import lax
 
 from manyfit import metrics
 from manyfit.data.tokenizers import BEGIN, END, PAD, UNKNOWN
+from manyfit.engine.keys import key_of
 from manyfit.errors import ConfigError, DataError
 from manyfit.models.seq2seq import picked
 from manyfit.objectives.decoding import Sampling, beam_search, drawn
@@ -184,7 +185,7 @@ def _decoded(
         if traced is None:
             found, rank = programs.beams(models, rows, beams=beams, length=length)
         else:
-            key = jax.random.key(seed)
+            key = key_of(seed)
             keys = jax.vmap(lambda i, k=key: jax.random.fold_in(k, i))(first + jnp.arange(BLOCK))
             found, rank = programs.sample(models, rows, traced, keys, length=length)
         ids.append(np.asarray(found)[: len(some)])

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from manyfit.engine.keys import key_of
 from manyfit.engine.objective import Key, PyTree
 from manyfit.errors import ConfigError
 
@@ -63,7 +64,7 @@ class Functional:
 
         ``around`` is entered with the module for the time of its call (``manyfit.trace.Naming``).
         """
-        module = self._merge(weights, key if key is not None else jax.random.key(0))
+        module = self._merge(weights, key if key is not None else key_of(0))
         module.train() if train else module.eval()
         with around(module):
             outputs = _called(module, inputs)
@@ -74,7 +75,7 @@ class Functional:
 
     def use(self, weights: Weights, do: Callable[[Any], Any]) -> Any:
         """What ``do`` makes of the module with these weights, as it is after training."""
-        module = self._merge(weights, jax.random.key(0))
+        module = self._merge(weights, key_of(0))
         module.eval()
         return do(module)
 

@@ -12,6 +12,7 @@ import numpy as np
 from flax import nnx
 from jax import lax
 
+from manyfit.engine.keys import key_of
 from manyfit.engine.objective import Array, BaseObjective, Batch, Fold, Hyper, Key, Metric, PyTree
 from manyfit.errors import ConfigError
 from manyfit.models.gan import (
@@ -170,7 +171,7 @@ class GAN(BaseObjective):
     def evaluate(self, model: PyTree, batch: Batch) -> dict[str, Metric]:
         """The energy distance between the rows and as many samples of fixed noise."""
         rows = self._rows(model["prepared"], batch.data)
-        features = {**rows, "noise": self._noise(jax.random.key(0), batch.weight.shape[0])}
+        features = {**rows, "noise": self._noise(key_of(0), batch.weight.shape[0])}
         samples = self._generator.apply(model["weights"], features, train=False)[0]
         count = jnp.sum(batch.weight > 0).astype(jnp.float32)
         distance = energy_distance(rows["sample"], samples, batch.weight)
@@ -196,7 +197,7 @@ class GAN(BaseObjective):
 
     def parameters(self) -> int:
         """The number of trained values of one member, both networks together."""
-        made = [jax.eval_shape(net.init, jax.random.key(0)) for net in (self._generator, self._discriminator)]
+        made = [jax.eval_shape(net.init, key_of(0)) for net in (self._generator, self._discriminator)]
         return sum(leaf.size for weights in made for leaf in jax.tree.leaves(weights.params))
 
     def doubts(self, history: Mapping[str, np.ndarray], statuses: Sequence[str]) -> list[str]:
@@ -268,7 +269,7 @@ class GAN(BaseObjective):
 
     def _with_samples(self, state: PyTree, total: Array) -> PyTree:
         """A step counted, and samples of it in the place of its stage: the last of a stage stay."""
-        noise = self._noise(jax.random.key(0), SHOWN)
+        noise = self._noise(key_of(0), SHOWN)
         model = {"weights": self._averaged(state), "prepared": {"shift": 127.5, "scale": 127.5}}
         samples = jnp.clip(jnp.round(self.decode(model, noise)), 0, 255).astype(jnp.uint8)
         stage = jnp.clip((state["step"] * STAGES / total).astype(jnp.int32), 0, STAGES - 1)

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
+from manyfit.engine.keys import key_of
 from manyfit.engine.objective import Array, BaseObjective, Batch, Fold, Hyper, Key, Metric, PyTree
 from manyfit.errors import ConfigError, nearest
 from manyfit.losses.likelihoods import gaussian
@@ -147,7 +148,7 @@ class Autoencoding(BaseObjective, ABC):
 
     def evaluate(self, model: PyTree, batch: Batch) -> dict[str, Metric]:
         """What ``judged`` measures, and the mean squared error of a value (``mse``)."""
-        draw, key = jax.random.split(jax.random.key(EVALUATION))
+        draw, key = jax.random.split(key_of(EVALUATION))
         values, observed = self.seen(self._batch(model["prepared"], batch.data), draw)
         net = self.net(*model["weights"])
         found = self.judged(net, values, observed, key)
@@ -179,7 +180,7 @@ class Autoencoding(BaseObjective, ABC):
 
         It is the same for every row too, so that a row's score does not depend on the rows beside it.
         """
-        draw, key = jax.random.split(jax.random.key(EVALUATION))
+        draw, key = jax.random.split(key_of(EVALUATION))
         values, observed = self.seen(self.values(model["prepared"], data), draw, alike=True)
         return self.strange(self.net(*model["weights"]), values, observed, key)
 
@@ -272,7 +273,7 @@ class Autoencoding(BaseObjective, ABC):
 
     def parameters(self) -> int:
         """The number of trained values of one member."""
-        shapes = jax.eval_shape(lambda: self.init(jax.random.key(0), {}, ())["weights"].params)
+        shapes = jax.eval_shape(lambda: self.init(key_of(0), {}, ())["weights"].params)
         return sum(leaf.size for leaf in jax.tree.leaves(shapes))
 
     def _batch(self, prepared: PyTree, data: PyTree) -> PyTree:
@@ -285,8 +286,8 @@ class Autoencoding(BaseObjective, ABC):
 
         def one() -> dict[str, Array]:
             values = jnp.zeros((1, *self.shape))
-            state = self.init(jax.random.key(0), {"total_steps": jnp.float32(1)}, ())
-            found = self.judged(self.net(*state["weights"]), values, jnp.ones_like(values), jax.random.key(0))
+            state = self.init(key_of(0), {"total_steps": jnp.float32(1)}, ())
+            found = self.judged(self.net(*state["weights"]), values, jnp.ones_like(values), key_of(0))
             return {"loss": found.each} | found.said
 
         return (*jax.eval_shape(one), "mse")

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from manyfit.engine.keys import key_of
 from manyfit.engine.objective import BaseObjective, Batch, Metric
 from manyfit.environments import Environment
 from manyfit.objectives.reinforcement.normalisation import Moments
@@ -46,7 +47,7 @@ class Agent(BaseObjective, ABC):
         """Return and length of whole episodes of the deterministic policy; ``loss`` is the return's negative."""
         if batch.data is None:
             return {}
-        keys = jax.vmap(lambda e: jax.random.fold_in(jax.random.key(_EPISODES), e))(batch.data["episode"])
+        keys = jax.vmap(lambda e: jax.random.fold_in(key_of(_EPISODES), e))(batch.data["episode"])
         total, length = self.episodes(model, keys)
         earned = Metric.mean(total, batch.weight)
         return {
@@ -61,7 +62,7 @@ class Agent(BaseObjective, ABC):
         leaves = jax.tree.leaves(model)
         whose = sum(leaf.ravel()[0].astype(jnp.float32) for leaf in leaves)
         start = environment.begin(keys, whose)
-        draws = jax.random.fold_in(jax.random.key(_EPISODES), 0x64726177)
+        draws = jax.random.fold_in(key_of(_EPISODES), 0x64726177)
 
         def going(carry: tuple[Any, Array, Array, Array, Array]) -> Array:
             _, done, _, _, t = carry
@@ -93,7 +94,7 @@ class Agent(BaseObjective, ABC):
         """
         environment = self.environment
         start = environment.begin(key[None])
-        draws = jax.random.fold_in(jax.random.key(_EPISODES), 0x64726177)
+        draws = jax.random.fold_in(key_of(_EPISODES), 0x64726177)
 
         def step(carry: tuple[Any, Array], t: Array) -> tuple[tuple[Any, Array], tuple[Any, Array, Array]]:
             playing, over = carry
@@ -113,7 +114,7 @@ class Agent(BaseObjective, ABC):
 
     def parameters(self) -> int:
         """The number of trained values of one member."""
-        weights = jax.eval_shape(lambda: self.fresh(jax.random.key(0)))
+        weights = jax.eval_shape(lambda: self.fresh(key_of(0)))
         return sum(leaf.size for leaf in jax.tree.leaves(weights.params))
 
     @abstractmethod
