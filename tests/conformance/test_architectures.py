@@ -19,21 +19,22 @@ from checks import (
 from jax import lax
 
 from manyfit import models
+from manyfit.engine.keys import key_of, wrap
 from manyfit.models import Inputs
 from manyfit.models.forecasters import FORECASTER_PARTS
 from manyfit.objectives.module import Functional
 
 every = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-KEY = jax.random.key(3)
+KEY = key_of(3)
 ROWS_OF_A_BATCH, OUTPUTS = 3, 2
 
 
 def inputs_of(row, dtype=jnp.float32, seed=1):
     if row.pairs:
-        source, target = jax.random.randint(jax.random.key(seed), (2, ROWS_OF_A_BATCH, 7), 0, OUTPUTS)
+        source, target = jax.random.randint(key_of(seed), (2, ROWS_OF_A_BATCH, 7), 0, OUTPUTS)
         return {"source": source, "source_lengths": jnp.array([7, 3, 1]), "target": target}
     if row.words:
-        tokens = jax.random.randint(jax.random.key(seed), (ROWS_OF_A_BATCH, 7), 4, row.words)
+        tokens = jax.random.randint(key_of(seed), (ROWS_OF_A_BATCH, 7), 4, row.words)
         lengths = jnp.array([7, 3, 1])
         here = jnp.arange(7) < lengths[:, None]
         read = {"tokens": jnp.where(here, tokens, 0), "lengths": lengths}
@@ -77,7 +78,7 @@ def test_shape_dtype_and_modes(row):
 
     @functools.partial(jax.jit, static_argnums=1)
     def run(seed, train):
-        return net.apply(weights, inputs, train=train, key=jax.random.key(seed))[0]
+        return net.apply(weights, inputs, train=train, key=key_of(seed))[0]
 
     y = run(0, True)
     between = (row.side, row.side) if row.pixels else row.between
@@ -113,7 +114,7 @@ def test_member_equals_solo(row):
 
     def step(key_data, weights, inputs):
         def loss(params):
-            key = jax.random.wrap_key_data(key_data)
+            key = wrap(key_data)
             y, rest = net.apply(weights._replace(params=params), inputs, train=True, key=key)
             return jnp.sum(jnp.sin(y)), rest
 

@@ -11,6 +11,7 @@ from autoencoder_rows import ROWS
 from checks import member_equals_solo
 
 from manyfit.data import Intensities, Vectors
+from manyfit.engine.keys import key_of, wrap
 from manyfit.engine.objective import Batch, Fold
 from manyfit.objectives import autoencoding
 
@@ -38,7 +39,7 @@ def trained(row, steps=2):
     objective, data = objective_of(row), data_of(row.pixels)
 
     def run(key_data, numbers):
-        key = jax.random.wrap_key_data(key_data)
+        key = wrap(key_data)
         prepared = objective.prepare(Fold(data, np.arange(COUNT), np.ones(COUNT, np.float32)))
         rows = objective.transform(prepared, data)
         hyper = numbers | {"total_steps": jnp.float32(steps)}
@@ -87,13 +88,13 @@ def test_what_a_model_gives(row):
 
     def everything(data):
         prepared = objective.prepare(Fold(data, np.arange(COUNT), np.ones(COUNT, np.float32)))
-        model = objective.export(objective.init(jax.random.key(0), {}, prepared))
+        model = objective.export(objective.init(key_of(0), {}, prepared))
         return {
             "codes": objective.predict(model, data),
             "values": objective.values(prepared, data)["values"],
             "again": objective.reconstruct(model, data),
             "score": objective.score(model, data),
-            "pictures": objective.pictures(model, data, jax.random.key(1)),
+            "pictures": objective.pictures(model, data, key_of(1)),
             "measured": objective.evaluate(
                 model, Batch(objective.transform(prepared, data), jnp.ones(COUNT))
             ),

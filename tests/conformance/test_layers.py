@@ -12,10 +12,11 @@ from jax import lax
 from layer_rows import NOT_LAYERS, ROWS_OF_LAYERS, Row
 
 from manyfit import nn
+from manyfit.engine.keys import key_of, wrap
 from manyfit.objectives.module import Functional
 
 every = pytest.mark.parametrize("row", ROWS_OF_LAYERS, ids=lambda row: row.name)
-KEY = jax.random.key(5)
+KEY = key_of(5)
 
 
 def inputs_of(row: Row, dtype=jnp.float32, seed=1):
@@ -82,7 +83,7 @@ def test_member_equals_solo(row):
     members = [(init(key), inputs_of(row, seed=seed)) for seed, key in enumerate(keys)]
 
     def step(key_data, weights, inputs):
-        key = jax.random.wrap_key_data(key_data)
+        key = wrap(key_data)
 
         def loss(params, inputs):
             y, rest = layer.apply(weights._replace(params=params), *inputs, train=True, key=key)
@@ -127,7 +128,7 @@ def test_shape_and_dtype(row, dtype):
 def test_training_and_evaluation(row):
     inputs, weights, forward = inputs_of(row), weights_of(row.name), forward_of(row.name)
     trained, rest = forward(weights, inputs, KEY)
-    again, _ = forward(weights, inputs, jax.random.key(6))
+    again, _ = forward(weights, inputs, key_of(6))
     evaluated, kept = forward(weights, inputs, None, train=False)
     assert (not np.array_equal(trained, again)) == (row.mode == "random")
     assert (not np.allclose(trained, evaluated, atol=1e-5)) == (row.mode != "same")
