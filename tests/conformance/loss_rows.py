@@ -36,6 +36,7 @@ class LossRow:
 
 
 CLASSES, VALUES = indices(K, N), normal(N)
+CHAIN, STEPS = (normal(N, 4, K), normal(K, K), normal(K), normal(K)), np.array([4, 1, 2, 3, 4, 4], np.int32)
 ROWS = {
     "cross_entropy": LossRow(
         losses.cross_entropy, (normal(N, K),), (CLASSES,), {"label_smoothing": (0.1, 0.3)}
@@ -77,6 +78,9 @@ ROWS = {
         (indices(K, N, 4, 3),),
         {"alpha": (0.3, 0.4), "beta": (0.7, 0.6)},
     ),
+    "crf": LossRow(losses.crf, CHAIN, (indices(K, N, 4) - np.array([0, 0, 1, 0], np.int32), STEPS)),
+    "crf_log_normaliser": LossRow(losses.crf_log_normaliser, CHAIN, (STEPS,)),
+    "crf_marginals": LossRow(losses.crf_marginals, CHAIN, (STEPS,)),
     "ctc": LossRow(
         losses.ctc,
         (normal(N, 9, K),),

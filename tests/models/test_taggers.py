@@ -61,34 +61,56 @@ def test_padding_changes_nothing(model):
     )
 
 
+DATA = {
+    "inputs": {
+        "tokens": jnp.array([[4, 5, 6, 0], [7, 0, 0, 0]]),
+        "characters": jnp.full((2, 4, 3), 4, jnp.uint8),
+        "lengths": jnp.array([3, 1]),
+    },
+    "target": jnp.array([[0, 2, -1, -1], [1, -1, -1, -1]]),
+}
+WEIGHTS = [[1.0, 1.0], [0.0, 1.0]]
+
+
+def measured(model, steps):
+    """A model after so many steps, its probabilities ``(2, 4, 3)``, and what is measured under each of ``WEIGHTS``."""
+    objective = Tagging(model, classes=3).bind(DATA, (11, 9))
+
+    @jax.jit
+    def run(data):
+        prepared = objective.prepare(Fold(data, jnp.arange(2), jnp.ones(2)))
+        state = objective.init(jax.random.key(1), {}, prepared)
+        batch = Batch(data, jnp.ones(2))
+        for _ in range(steps):
+            state, _ = objective.update(state, batch, jax.random.key(2), {"total_steps": jnp.float32(9)})
+        model = objective.export(state)
+        measured = [objective.evaluate(model, Batch(data, jnp.array(w))) for w in WEIGHTS]
+        return model, objective.predict(model, {"inputs": data["inputs"]}), measured
+
+    model, p, measured = run(DATA)
+    np.testing.assert_allclose(np.asarray(p).sum(axis=-1), 1, atol=1e-5)
+    found = [{name: float(metric.value) for name, metric in one.items()} for one in measured]
+    return model, np.asarray(p), found
+
+
 def test_the_loss_is_the_mean_over_labelled_words():
-    data = {
-        "inputs": {
-            "tokens": jnp.array([[4, 5, 6, 0], [7, 0, 0, 0]]),
-            "characters": jnp.full((2, 4, 3), 4, jnp.uint8),
-            "lengths": jnp.array([3, 1]),
-        },
-        "target": jnp.array([[0, 2, -1, -1], [1, -1, -1, -1]]),
-    }
-    objective = Tagging(SMALL[3], classes=3).bind(data, (11, 9))
-    prepared = objective.prepare(Fold(data, jnp.arange(2), jnp.ones(2)))
-    model = objective.export(objective.init(jax.random.key(1), {}, prepared))
-    p = np.asarray(objective.predict(model, {"inputs": data["inputs"]}))
-    np.testing.assert_allclose(p.sum(axis=-1), 1, atol=1e-5)
-
-    def measured(weight):
-        found = objective.evaluate(model, Batch(data, jnp.array(weight)))
-        return {name: float(metric.value) for name, metric in found.items()}
-
+    _, p, (both, second) = measured(SMALL[3], 0)
     words = [p[0, 0, 0], p[0, 1, 2], p[1, 0, 1]]
-    np.testing.assert_allclose(measured([1.0, 1.0])["loss"], -np.mean(np.log(words)), rtol=1e-5)
-    np.testing.assert_allclose(measured([0.0, 1.0])["loss"], -np.log(words[2]), rtol=1e-5)
+    np.testing.assert_allclose(both["loss"], -np.mean(np.log(words)), rtol=1e-5)
+    np.testing.assert_allclose(second["loss"], -np.log(words[2]), rtol=1e-5)
     right = [p[0, 0].argmax() == 0, p[0, 1].argmax() == 2, p[1, 0].argmax() == 1]
-    np.testing.assert_allclose(measured([1.0, 1.0])["accuracy"], np.mean(right), rtol=1e-6)
+    np.testing.assert_allclose(both["accuracy"], np.mean(right), rtol=1e-6)
+
+
+def test_a_random_field_answers_with_its_marginals():
+    model, p, (_, second) = measured(Tagger("cnn", 4, 3, 4, 5, crf=True), 1)
+    assert np.abs(model["weights"].params["chain"]["transitions"]).max() > 0  # they are trained
+    # of a sentence of one word the field is a softmax
+    np.testing.assert_allclose(second["loss"], -np.log(p[1, 0, 1]), rtol=1e-5)
 
 
 def test_every_name_is_for_sentences():
-    assert set(TAGGERS) == {"lstm", "gru", "rnn", "transformer", "cnn"}
+    assert set(TAGGERS) == {"lstm", "lstm-crf", "gru", "rnn", "transformer", "cnn"}
     for model in TAGGERS.values():
         with pytest.raises(ConfigError, match="takes sentences"):
             model.build(Inputs({"numeric": jax.ShapeDtypeStruct((1, 3), jnp.float32)}), 2, rngs=None)

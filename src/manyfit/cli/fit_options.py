@@ -139,11 +139,11 @@ class Fit(Options):
 
     model: Annotated[str, arg("NAME")] = "auto"
     """The network: mlp, resmlp, tabm for tables; cnn, cnn-bn, lenet, resnet20, resnet18, wrn-16-4, convnext,
-    mobilenet, vit … for images; bow, textcnn, rnn, gru, lstm, transformer for labelled texts; lstm, gru, rnn,
-    transformer, cnn for labelled words; decoder, gpt, lstm, gru, rnn for running text; transformer, lstm for pairs of
-    texts; resnet1d, inception, tcn, rnn, gru, lstm, mingru for labelled series; 'auto' takes an MLP for tables,
-    a small CNN for images, a bag of words for labelled texts, an LSTM for labelled words, resnet1d for labelled series
-    and the decoder for running text."""
+    mobilenet, vit … for images; bow, textcnn, rnn, gru, lstm, transformer for labelled texts; lstm, lstm-crf, gru,
+    rnn, transformer, cnn for labelled words; decoder, gpt, lstm, gru, rnn for running text; transformer, lstm for
+    pairs of texts; resnet1d, inception, tcn, rnn, gru, lstm, mingru for labelled series; 'auto' takes an MLP for
+    tables, a small CNN for images, a bag of words for labelled texts, an LSTM for labelled words (lstm-crf where
+    labels mark spans), resnet1d for labelled series and the decoder for running text."""
     latent: Annotated[int | None, arg("N", "images 16, tables 4 to 16")] = None
     """Autoencoders (autoencoder, denoising, sparse, contractive, vae, beta-vae, iwae, vq-vae, fsq, masked): the code's
     numbers. They need no target; one that is given is left out of the inputs."""

@@ -25,6 +25,7 @@ from manyfit.losses.classification import (
     kl_divergence,
     multi_label,
 )
+from manyfit.losses.crf import crf, crf_log_normaliser, crf_marginals
 from manyfit.losses.embeddings import contrastive, info_nce, nt_xent, triplet
 from manyfit.losses.likelihoods import (
     Gaussian,
@@ -102,6 +103,9 @@ __all__ = [
     "binary_cross_entropy",
     "binary_hinge",
     "contrastive",
+    "crf",
+    "crf_log_normaliser",
+    "crf_marginals",
     "cross_entropy",
     "ctc",
     "dice",

@@ -93,6 +93,7 @@ SERIES: dict[str, Any] = {
 
 TAGGERS: dict[str, Any] = {
     **{cell: Tagger(cell) for cell in ("lstm", "gru", "rnn")},
+    "lstm-crf": Tagger("lstm", crf=True),
     "transformer": Tagger("transformer", layers=2),
     "cnn": Tagger("cnn", layers=3),
 }

@@ -35,11 +35,11 @@ class Tagger:
     A word that is not known, and in training any word with probability ``word_dropout``, has the vector of unknown
     words: then its letters speak for it. ``reader`` is ``lstm``, ``gru`` or ``rnn`` (``hidden`` units in each
     direction), ``transformer``, or ``cnn`` (convolutions over three words, farther apart from layer to layer).
-    The last layer sees the word again beside what was read.
+    The last layer sees the word again beside what was read. With ``crf`` a sentence's labels are judged together.
 
     Source: Plank, Søgaard and Goldberg (2016), "Multilingual part-of-speech tagging with bidirectional LSTM models
     and auxiliary loss"; letters by convolution: Ma and Hovy (2016), "End-to-end sequence labeling via bi-directional
-    LSTM-CNNs-CRF"; dropped words: Iyyer et al. (2015).
+    LSTM-CNNs-CRF", and for the last layer; dropped words: Iyyer et al. (2015).
     """
 
     reader: Reader = "lstm"
@@ -51,6 +51,8 @@ class Tagger:
     heads: int = 4
     dropout: Numeric = 0.4
     word_dropout: Numeric = 0.1
+    crf: bool = False
+    """Whether a sentence's labels are judged together, by a score of each pair of neighbours (``losses.crf``)."""
 
     def __post_init__(self) -> None:
         check_whole(
@@ -74,7 +76,7 @@ class Tagger:
 
     def build(self, inputs: Inputs, outputs: int, *, rngs: nnx.Rngs) -> nnx.Module:
         """A module that maps ``tokens`` ``(B, T)``, ``characters`` ``(B, T, L)`` and ``lengths`` ``(B,)`` to
-        ``(B, T, outputs)``."""
+        ``(B, T, outputs)``; with ``crf`` to what ``losses.crf`` takes, by name."""
         if "characters" not in inputs or len(inputs.cardinalities) != 2:
             found = ", ".join(f"{name} {spec.shape}" for name, spec in inputs.shapes.items()) or "none"
             raise ConfigError(
@@ -97,15 +99,29 @@ class TaggerModule(nnx.Module):
         into = spec.width + spec.filters
         self.reader = _reader(spec, into, rate, rngs)
         self.head = Linear(into + self.reader.width, outputs, rngs=rngs)
+        shapes = (
+            {"transitions": (outputs, outputs), "begin": (outputs,), "end": (outputs,)} if spec.crf else {}
+        )
+        self.chain = nnx.Dict({name: nnx.Param(jnp.zeros(shape)) for name, shape in shapes.items()})
 
-    def __call__(self, features: Mapping[str, jax.Array]) -> jax.Array:
-        """``(B, T, outputs)``; what stands after a sentence's end means nothing."""
+    def __call__(self, features: Mapping[str, jax.Array]) -> Any:
+        """``(B, T, outputs)``, or ``emissions`` of that shape with ``transitions``, ``begin``, ``end``, ``lengths``.
+
+        What stands after a sentence's end means nothing.
+        """
         tokens, lengths = features["tokens"], features["lengths"]
         kept = self.known(jnp.ones(tokens.shape)) > 0
         vectors = jnp.take(self.words[...], jnp.where(kept, tokens, UNKNOWN), axis=0, mode="clip")
         x = self.before(jnp.concatenate([vectors, self.spelled(features["characters"])], axis=-1))
         x = jnp.where(real(tokens, lengths)[..., None], x, 0)
-        return self.head(self.after(jnp.concatenate([x, self.reader(x, lengths)], axis=-1)))
+        found = self.head(self.after(jnp.concatenate([x, self.reader(x, lengths)], axis=-1)))
+        if not self.chain:
+            return found
+        return {
+            "emissions": found,
+            "lengths": lengths,
+            **{name: part[...] for name, part in self.chain.items()},
+        }
 
     def spelled(self, characters: jax.Array) -> jax.Array:
         """``(B, T, L)`` -> ``(B, T, filters)``: of each filter the greatest answer over a word's letters."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 
 from manyfit.engine.objective import Array, Batch, Metric, PyTree
 from manyfit.errors import ConfigError
-from manyfit.losses import CrossEntropy, Loss
+from manyfit.losses import CrossEntropy, Loss, crf, crf_marginals
 from manyfit.objectives.supervised import Supervised
 
 
@@ -17,14 +18,19 @@ from manyfit.objectives.supervised import Supervised
 class Words:
     """A loss of classes, word by word: outputs ``(B, T, K)``, target ``(B, T)``, negative where nothing is known.
 
-    A row's loss is the mean over its words; ``Tagging`` weighs it by their number.
+    A row's loss is the mean over its words; ``Tagging`` weighs it by their number. Outputs that are a conditional
+    random field (``losses.crf``'s arguments by name) have its loss, whatever ``each`` is.
     """
 
     each: Loss
     classification: ClassVar[bool] = True
 
-    def __call__(self, outputs: Array, target: Array) -> Array:
+    def __call__(self, outputs: Any, target: Array) -> Array:
         """``(B,)``."""
+        if isinstance(outputs, Mapping):
+            known = labelled(target, outputs["emissions"].shape[-1])
+            count = jnp.sum(known, axis=1)
+            return jnp.where(count > 0, crf(**outputs, target=target) / jnp.maximum(count, 1), 0)
         known = labelled(target, outputs.shape[-1])
         flat = outputs.reshape(-1, outputs.shape[-1])
         loss = self.each(flat, jnp.where(known, target, 0).reshape(-1)).reshape(target.shape)
@@ -34,8 +40,10 @@ class Words:
         """One logit a class."""
         return self.each.outputs(classes)
 
-    def predict(self, outputs: Array) -> Array:
-        """Probabilities ``(B, T, K)``."""
+    def predict(self, outputs: Any) -> Array:
+        """Probabilities ``(B, T, K)``, each word's own; of a conditional random field under all labellings."""
+        if isinstance(outputs, Mapping):
+            return crf_marginals(**outputs)
         return self.each.predict(outputs)
 
 

@@ -15,14 +15,16 @@ from manyfit.data.text_preprocess import TextPreprocess
 from manyfit.data.tokenizers import SPECIAL
 from manyfit.errors import ConfigError, nearest
 from manyfit.experiment.experiment import Experiment
-from manyfit.metrics import tag_defaults, tag_metric
+from manyfit.metrics import marks_spans, tag_defaults, tag_metric
 from manyfit.models.names import NAMES, TAGGERS
 from manyfit.objectives import Tagging
 from manyfit.optim import Cosine
 from manyfit.tasks.defaults import Plan, loss_for, number_or_range, optimizer_for, planned
 from manyfit.tasks.task import Task
 
-DEFAULT = "lstm"
+DEFAULT, OF_SPANS = "lstm", "lstm-crf"
+"""Neighbouring labels of spans depend on each other: judging them together brought Ma and Hovy (2016) 1 to 2 points of
+F1 of names, and a quarter of a point of accuracy of parts of speech (table 2)."""
 MOST_WORDS = 50_000
 """Words that a network knows at most: each has a vector of its own to train."""
 STEPS = 2000
@@ -132,8 +134,11 @@ def tagging_experiment(task: Task, asked: Mapping[str, Any]) -> Experiment:
     optimizer: Any = optimizer_for({**asked, **rate}, search=False)
     if isinstance(getattr(optimizer, "schedule", None), Cosine):
         optimizer = dataclasses.replace(optimizer, schedule=Cosine(warmup=0.05))
+    model = tagging_model(asked, spans=marks_spans(task.classes))
+    if model.crf and asked.get("loss") is not None:
+        raise ConfigError(f"loss={asked['loss']!r}: a conditional random field has its own; leave it out")
     objective = Tagging(
-        tagging_model(asked),
+        model,
         loss=loss_for(asked, classes=True),
         optimizer=optimizer,
         precision=precision,
@@ -145,11 +150,12 @@ def tagging_experiment(task: Task, asked: Mapping[str, Any]) -> Experiment:
     return planned(objective, task, asked, Plan(1, 1, 5, epochs, max(3, epochs // 3), size))
 
 
-def tagging_model(asked: Mapping[str, Any]) -> Any:
+def tagging_model(asked: Mapping[str, Any], *, spans: bool) -> Any:
     """The network for labelled words; raises ``ConfigError`` for one that reads something else, and for what it has
     not."""
     kind = asked.get("model") or "auto"
-    kind = DEFAULT if kind == "auto" else kind
+    if kind == "auto":  # an own loss is one word by word
+        kind = OF_SPANS if spans and asked.get("loss") is None else DEFAULT
     if kind not in TAGGERS:
         if kind not in NAMES:
             raise ConfigError(f"unknown model {kind!r}: {nearest(kind, TAGGERS)}")
