@@ -5,11 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from manyfit.data import read_tagged
 from manyfit.engine.objective import Batch, Fold
 from manyfit.errors import ConfigError
+from manyfit.experiment import Experiment
+from manyfit.experiment.preparation import prepare
 from manyfit.models import Inputs, Tagger
 from manyfit.models.names import TAGGERS
-from manyfit.objectives import Tagging
+from manyfit.objectives import Supervised, Tagging
 from manyfit.objectives.module import Functional
 
 SMALL = [
@@ -120,3 +123,11 @@ def test_every_name_is_for_sentences():
         Tagger("transformer", hidden=12, heads=4)
     with pytest.raises(ConfigError, match="no balance"):
         Tagging(SMALL[0], balance=True)
+    with pytest.raises(ConfigError, match="use Supervised"):
+        Tagging(SMALL[0], classes=2).bind({**DATA, "target": DATA["target"][:, 0]}, (11, 9))
+
+
+def test_a_label_a_row_is_not_one_a_word():
+    data = read_tagged([(["a", "b"], ["x", "y"]), (["b"], ["y"])])
+    with pytest.raises(ConfigError, match="Supervised gives one a row"):
+        prepare(Experiment(Supervised(SMALL[0]), data, folds=2, validation=0.0))

@@ -14,7 +14,7 @@ from safetensors.numpy import save
 from manyfit.evaluate import resampled_interval
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-METRICS = {"binary": "accuracy", "multiclass": "accuracy", "regression": "rmse"}
+METRICS = {"binary": "accuracy", "multiclass": "accuracy", "tagging": "accuracy", "regression": "rmse"}
 
 
 @dataclass

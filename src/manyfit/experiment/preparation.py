@@ -15,6 +15,7 @@ from manyfit.errors import ConfigError
 from manyfit.evaluate import Split, Twins, plan, twins
 from manyfit.experiment.search import Search
 from manyfit.experiment.trials import Trial
+from manyfit.objectives import Tagging
 from manyfit.tasks import task_of
 from manyfit.tasks.task import Task
 from manyfit.tune import Pruner, Racing, named_pruner
@@ -88,6 +89,11 @@ def prepare(experiment: Experiment) -> Prepared:
     if task.kind == "own":
         metric, direction = experiment.metric or task.metric or trials[0].objective.monitor, task.direction
     elif task.kind == "tagging":
+        if not isinstance(trials[0].objective, Tagging):
+            raise ConfigError(
+                f"these data have a label for each word, and {type(trials[0].objective).__name__} gives one a row: "
+                "use manyfit.objectives.Tagging"
+            )
         labels = metrics.tag_metric(experiment.metric or task.metric or "accuracy", task.classes)
         metric, direction = labels.name, labels.direction
     else:

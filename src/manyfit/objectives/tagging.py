@@ -61,6 +61,17 @@ class Tagging(Supervised):
                 "Tagging has no balance, augment or views: they are for rows of one label, and images"
             )
 
+    def bind(self, data: PyTree, cardinalities: tuple[int, ...] = ()) -> Tagging:
+        """As of ``Supervised``; raises ``ConfigError`` for a target that has one label a row."""
+        if len(data["target"].shape) != 2:
+            raise ConfigError(
+                f"Tagging takes a label for each word, a target (rows, T), not {data['target'].shape}: "
+                "use Supervised for one label a row"
+            )
+        bound = super().bind(data, cardinalities)
+        assert isinstance(bound, Tagging)
+        return bound
+
     def evaluate(self, model: PyTree, batch: Batch) -> dict[str, Metric]:
         """Cross-entropy and accuracy over the words."""
         outputs = self._outputs(model, batch.data)
