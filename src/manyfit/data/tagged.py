@@ -19,7 +19,7 @@ from manyfit.errors import ConfigError, DataError
 
 BEFORE, AFTER = "\x02", "\x03"
 """Characters that stand around a word, so that its beginning and its end can be told."""
-MOST_WORDS, LEAST_WORDS = 256, 8
+MOST_WORDS, LEAST_WORDS = 256, 32
 MOST_LETTERS = 20
 _UNLABELLED = ("", "_")
 _DIGIT = re.compile(r"\d")
@@ -215,7 +215,7 @@ def read(
 
     ``target`` is the column of labels. A word whose label is empty or ``_`` is refused, or with
     ``missing_target="drop"`` read without being learned from or scored. ``length`` is how many words of a sentence
-    are read at once, by default the 99th percentile of the lengths, at most 256: a longer one is read in pieces,
+    are read at once, by default the 95th percentile of the lengths, 32 to 256: a longer one is read in pieces,
     which stay together in a fold. ``group="document"`` keeps the sentences of a document together (``# newdoc``,
     ``-DOCSTART-``).
 
@@ -339,8 +339,8 @@ def _learned(
     alphabet = sorted({BEFORE, AFTER}.union(*forms))
     lengths = np.array([len(sentence) for sentence in said])
     if length is None:
-        length = int(np.clip(np.ceil(np.percentile(lengths, 99)), LEAST_WORDS, MOST_WORDS))
-    longest = int(np.ceil(np.percentile([len(word) for word in forms], 99)))
+        length = int(np.clip(np.ceil(np.percentile(lengths, 95)), LEAST_WORDS, MOST_WORDS))
+    longest = int(np.ceil(np.percentile([len(word) for word in forms], 95)))
     rare = sum(count == 1 for count in counts.values())
     if rare:
         notes.append(f"{rare} of {len(counts)} labels occur once: no fold can both learn and score them")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from manyfit import metrics
-from manyfit.data.tagged import unseen
+from manyfit.data.tagged import unseen as unseen_words
 from manyfit.data.tokenizers import UNKNOWN
 from manyfit.errors import DataError
 
@@ -60,22 +60,24 @@ def tag(predictor: Predictor, source: Any) -> list[TaggedSentence]:
 
 
 def score(predictor: Predictor, rows: Any) -> dict[str, float]:
-    """The figures of labelled sentences, unseen words those that no row of the training data holds."""
+    """The figures of labelled sentences; unseen words are those that no row of the training data holds, if any."""
     encoder: Any = predictor.encoder
     target, names = encoder.labels(rows)
     inputs = encoder.encode(rows)
     new = inputs["tokens"] == UNKNOWN
-    return metrics.score_tags(target, predictor.predicted(inputs).output, names, unseen=new)
+    unseen = new if new.any() else None
+    return metrics.score_tags(target, predictor.predicted(inputs).output, names, unseen=unseen)
 
 
 def score_rows(task: Task, split: Split, outputs: np.ndarray, metric: str) -> dict[str, float]:
-    """The figures of one network on the test rows of its fold, unseen words those that its training rows lack."""
+    """The figures of one network on the test rows of its fold; unseen words, if any, are those that its training
+    rows lack."""
     target, tokens = task.data["target"][split.test], task.data["inputs"]["tokens"]
     names = dict.fromkeys([*metrics.tag_defaults(task.classes), metric])
     names.pop(metrics.UNSEEN, None)
-    return metrics.score_tags(
-        target, outputs, task.classes, unseen=unseen(tokens, split.train, split.test), metrics=names
-    )
+    new = unseen_words(tokens, split.train, split.test)
+    unseen = new if (new & (target >= 0)).any() else None
+    return metrics.score_tags(target, outputs, task.classes, unseen=unseen, metrics=names)
 
 
 def by_word(found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -44,9 +44,9 @@ class Tagger:
 
     reader: Reader = "lstm"
     width: int = 64
-    letters: int = 32
-    filters: int = 64
-    hidden: int = 128
+    letters: int = 24
+    filters: int = 48
+    hidden: int = 96
     layers: int = 1
     heads: int = 4
     dropout: Numeric = 0.4

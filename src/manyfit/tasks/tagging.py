@@ -28,7 +28,7 @@ MOST_WORDS = 50_000
 """Words that a network knows at most: each has a vector of its own to train."""
 STEPS = 2000
 """About how many updates a network is given where nothing is said."""
-RATE = 3e-3
+RATE = 6e-3
 
 
 @dataclass(frozen=True)
