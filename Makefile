@@ -1,10 +1,11 @@
 # make demo: install, run the main job on real embedded data, print the result table, write the report.
-# make test: install what the tests need, run them.  make lint: format, lint and type checks.
+# make test: install what the tests need, check format, lint and types, run the tests but for the long ones.
+# make test-all: the long ones (tests/long.txt) too.  make lint: format, and mend what the linter can.
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint install install-test clean
+.PHONY: demo test test-all check lint install install-test clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -24,11 +25,16 @@ install-test: $(VENV)/.installed-test
 demo: install
 	$(BIN)/manyfit demo
 
-test: install-test
+test: check
+	$(BIN)/python -m pytest -n 2 -m 'not long'
+
+test-all: check
+	$(BIN)/python -m pytest -n 2
+
+check: install-test
 	$(BIN)/python -m ruff check src tests examples benchmarks
 	$(BIN)/python -m ruff format --check src tests examples benchmarks
 	$(BIN)/python -m mypy
-	$(BIN)/python -m pytest -n 2
 
 lint: install-test
 	$(BIN)/python -m ruff format src tests examples benchmarks
