@@ -64,7 +64,9 @@ def play(options: Play) -> int:
     if options.out is not None and not environment.on_host:
         from manyfit.environments.drawing import frame
 
-        frame(environment, np.zeros(8))  # what cannot be drawn is said before anything is played
+        frame(
+            environment, np.zeros(max(8, environment.features))
+        )  # what cannot be drawn is said before anything is played
     returns, lengths = played(predictor, options.episodes, seed=options.seed)
     best = who[int(np.argmax(returns[who].mean(axis=1)))]
     if options.json:
@@ -121,7 +123,7 @@ def drawn(predictor: Predictor, member: int, *, seed: int = 0) -> tuple[float, b
 
     In an environment on the host it is an episode of its own.
     """
-    from manyfit.environments import Gymnasium
+    from manyfit.environments import Gymnasium, Gymnax
     from manyfit.environments.drawing import episode, film
     from manyfit.environments.gym import filmed
 
@@ -135,6 +137,8 @@ def drawn(predictor: Predictor, member: int, *, seed: int = 0) -> tuple[float, b
     states, rewards, count = jax.jit(agent.trajectory)(model, key)
     length = int(count)
     total = float(np.sum(np.asarray(rewards)[:length]))
+    if isinstance(agent.environment, Gymnax):
+        states = jax.vmap(agent.environment.observe)(states)
     return total, episode(agent.environment, np.asarray(states)[: length + 1])
 
 

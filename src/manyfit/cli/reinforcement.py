@@ -17,7 +17,8 @@ class Rl(Options):
     """Train agents in an environment: many seeds and settings at once.
 
     Environments of Gymnasium by name: the classic ones on the device, all
-    others on the host, and one's own as MODULE:NAME. Each seed is an agent
+    others on the host, one's own as MODULE:NAME, and those of gymnax on the
+    device as gymnax:NAME. Each seed is an agent
     with environments of its own; the score is the return of whole episodes
     that none of them was chosen by, with the interquartile mean over seeds
     and its interval.
@@ -27,6 +28,7 @@ class Rl(Options):
       manyfit rl CartPole-v1 --algorithm dqn --set dueling=true n_step=3
       manyfit rl Pendulum-v1 --algorithm sac
       manyfit rl my_module:MyRobot-v0 --algorithm sac
+      manyfit rl gymnax:Breakout-MinAtar --algorithm dqn
       manyfit rl Acrobot-v1 --set learning_rate=1e-4:1e-2 --trials 16
 
     Ctrl-C stops cleanly; manyfit resume goes on from there.

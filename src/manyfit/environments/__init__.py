@@ -5,6 +5,7 @@ from manyfit.environments.cartpole import CartPole
 from manyfit.environments.environment import Box, Discrete, Environment, Moved, Outcome, Playing
 from manyfit.environments.frozen_lake import FrozenLake
 from manyfit.environments.gym import Gymnasium, gymnasium_environment
+from manyfit.environments.gymnax import Gymnax, gymnax_environment
 from manyfit.environments.mountain_car import MountainCar, MountainCarContinuous
 from manyfit.environments.names import ENVIRONMENTS, PARTS, environment
 from manyfit.environments.pendulum import Pendulum
@@ -20,6 +21,7 @@ __all__ = [
     "Environment",
     "FrozenLake",
     "Gymnasium",
+    "Gymnax",
     "MountainCar",
     "MountainCarContinuous",
     "Moved",
@@ -29,5 +31,6 @@ __all__ = [
     "check_trusted",
     "environment",
     "gymnasium_environment",
+    "gymnax_environment",
     "trust",
 ]

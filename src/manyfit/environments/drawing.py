@@ -13,6 +13,7 @@ from manyfit.environments.acrobot import Acrobot
 from manyfit.environments.cartpole import CartPole
 from manyfit.environments.environment import Environment
 from manyfit.environments.frozen_lake import FrozenLake
+from manyfit.environments.gymnax import Gymnax
 from manyfit.environments.mountain_car import MountainCar, MountainCarContinuous
 from manyfit.environments.pendulum import Pendulum
 from manyfit.errors import ConfigError
@@ -37,6 +38,8 @@ Pen = Any
 
 def drawable(environment: Environment) -> bool:
     """Whether there is a picture of its states."""
+    if isinstance(environment, Gymnax):
+        return len(environment.shape) in (2, 3)
     return type(environment) in _DRAWN
 
 
@@ -147,6 +150,19 @@ def _lake(pen: Pen, environment: Any, state: np.ndarray) -> None:
             _disc(pen, x + side / 2 - 1, y + side / 2 - 1, side / 4, RED)
 
 
+def _grid(pen: Pen, environment: Any, state: np.ndarray) -> None:
+    """What gymnax shows of a board, a colour for each of its channels."""
+    board = np.asarray(state).reshape(*environment.shape[:2], -1)
+    rows, columns, _ = board.shape
+    side = min((HEIGHT - 10) // rows, (WIDTH - 10) // columns)
+    colours = (INK, RED, SAND, BLUE, GREEN)
+    for row, column in np.ndindex(rows, columns):
+        there = np.flatnonzero(board[row, column])
+        colour = colours[int(there[0]) % len(colours)] if len(there) else ICE
+        x, y = 5 + column * side, 5 + row * side
+        pen.rectangle((x, y, x + side - 2, y + side - 2), colour)
+
+
 def _rod(pen: Pen, x: float, y: float, across: float, up: float, colour: int, width: int) -> None:
     pen.line((x, y, x + across, y - up), colour, width)
 
@@ -162,4 +178,5 @@ _DRAWN: dict[type, Callable[[Pen, Any, np.ndarray], None]] = {
     MountainCar: _car,
     MountainCarContinuous: _car,
     FrozenLake: _lake,
+    Gymnax: _grid,
 }

@@ -7,6 +7,7 @@ from manyfit.environments.cartpole import CartPole
 from manyfit.environments.environment import Box, Discrete, Environment
 from manyfit.environments.frozen_lake import LARGE, FrozenLake
 from manyfit.environments.gym import Gymnasium, gymnasium_environment
+from manyfit.environments.gymnax import PREFIX, Gymnax, gymnax_environment
 from manyfit.environments.mountain_car import MountainCar, MountainCarContinuous
 from manyfit.environments.pendulum import Pendulum
 from manyfit.errors import ConfigError, nearest
@@ -30,6 +31,7 @@ PARTS: tuple[type, ...] = (
     Pendulum,
     FrozenLake,
     Gymnasium,
+    Gymnax,
     Discrete,
     Box,
 )
@@ -39,12 +41,15 @@ def environment(name: str) -> Environment:
     """The environment of that name: on the device where it is written here, else Gymnasium's on the host.
 
     ``module:Name-v0`` imports the module first, where one's own environments are registered;
-    ``gymnasium:CartPole-v1`` takes Gymnasium's also where there is one here.
+    ``gymnasium:CartPole-v1`` takes Gymnasium's also where there is one here, ``gymnax:Breakout-MinAtar`` gymnax's on
+    the device.
 
     Raises ``ConfigError`` with the nearest name where there is none, and where its spaces do not fit.
     """
     if name in ENVIRONMENTS:
         return ENVIRONMENTS[name]
+    if name.startswith(PREFIX):
+        return gymnax_environment(name)
     if ":" not in name:
         try:
             import gymnasium

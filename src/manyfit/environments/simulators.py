@@ -172,7 +172,7 @@ class Fleet:
         return Brought(led_to, now, reward, terminated, truncated)
 
 
-_trusted = {"gymnasium"}
+_trusted = {"gymnasium", "gymnax"}
 """Modules that may be imported to make an environment."""
 
 
