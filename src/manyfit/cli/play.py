@@ -64,9 +64,8 @@ def play(options: Play) -> int:
     if options.out is not None and not environment.on_host:
         from manyfit.environments.drawing import frame
 
-        frame(
-            environment, np.zeros(max(8, environment.features))
-        )  # what cannot be drawn is said before anything is played
+        blank = np.zeros(max(8, environment.features))
+        frame(environment, blank)  # what cannot be drawn is said before anything is played
     returns, lengths = played(predictor, options.episodes, seed=options.seed)
     best = who[int(np.argmax(returns[who].mean(axis=1)))]
     if options.json:
