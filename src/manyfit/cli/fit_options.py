@@ -81,7 +81,8 @@ class Fit(Options):
     metric: Annotated[str | None, arg("NAME")] = None
     """The score to report first (accuracy, auroc, log_loss, f1, rmse, mae, r2 …)."""
     group: Annotated[str | None, arg("COLUMN")] = None
-    """A column whose equal values stay together: all in training or all in testing."""
+    """A column whose equal values stay together: all in training or all in testing. Labelled words: 'document', where
+    the file marks them (# newdoc, -DOCSTART-)."""
     time: Annotated[str | None, arg("COLUMN")] = None
     """A column to split by: every fold is tested on what came after its training rows. With --series: to sort by."""
     weight: Annotated[str | None, arg("COLUMN")] = None
@@ -124,7 +125,8 @@ class Fit(Options):
     min_count: Annotated[int | None, arg("N", "2 for words, else 1")] = None
     """Labelled texts: how often a token occurs in a fold's training rows to be known."""
     length: Annotated[int | None, arg("TOKENS", "99 % of the texts, at most 512; series whole")] = None
-    """Labelled texts and series: how many tokens or steps of each are read, from its beginning."""
+    """Labelled texts and series: how many tokens or steps of each are read, from its beginning. Labelled words: how
+    many of a sentence are read at once (95 % of the sentences, 32 to 256); a longer one is read in pieces."""
     encoding: Annotated[str | None, arg("NAME", "utf-8")] = None
     """Labelled texts: how the files are encoded (latin-1, cp1252 …)."""
 

@@ -132,6 +132,10 @@ class Inspect:
     """A table, images, or a run folder."""
     target: Annotated[str | None, arg("COLUMN")] = None
     """The column to predict."""
+    text: Annotated[str | None, arg("COLUMN")] = None
+    """Labelled texts and words: the column that holds them, as for manyfit fit."""
+    sentence: Annotated[str | None, arg("COLUMN|blank")] = None
+    """Labelled words: of a table the column that says of which sentence each is, as for manyfit fit."""
     header: bool = True
     """Whether the table's first line names its columns."""
     size: Annotated[int | None, arg("PIXELS")] = None

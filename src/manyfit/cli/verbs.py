@@ -271,7 +271,8 @@ def inspect(options: Inspect) -> int:
     if (options.path / "experiment.json").is_file():
         networks.of_run(options)
         return 0
-    asked = Fit(data=options.path, target=options.target, header=options.header, size=options.size)
+    names = ("target", "text", "sentence", "header", "size")
+    asked = Fit(data=options.path, **{name: getattr(options, name) for name in names})
     task = read_task(asked)
     found = None
     if options.model is not None or options.graph is not None:
