@@ -142,7 +142,7 @@ def test_letters_and_round_trip():
     inputs = again.encode([["aA", "new", "b"]])
     # in lower case the first word is known, and no letter of the second is
     assert inputs["tokens"][0, 0] == found.tokens[0, 0] and inputs["tokens"][0, 1] == UNKNOWN
-    assert schema.letters == 22 and schema.spelling(found.characters[0, 1]) == "ab" * 5 + "…" + "ab" * 5
+    assert schema.letters == 22 and schema.spelling(found.characters[0, 1]) == "ab" * 5 + "…" + ("ab" * 5)[1:]
     assert schema.spelling(found.characters[0, 0]) == "Aa"
     assert (inputs["characters"][0, 1] == UNKNOWN).sum() == 3
     codes, names = again.encode_labels([["y", "z", "_"]])

@@ -17,8 +17,8 @@ from manyfit.data.conll import BLANK, Words, form_of, read_words, words_of_table
 from manyfit.data.tokenizers import PAD, SPECIAL, UNKNOWN, CharacterTokenizer
 from manyfit.errors import ConfigError, DataError
 
-BEFORE, AFTER = "\x02", "\x03"
-"""Characters that stand around a word, so that its beginning and its end can be told."""
+BEFORE, AFTER, GAP = "\x02", "\x03", "\x04"
+"""Characters that stand around a word, so that its beginning and end can be told, and for the middle of a long one."""
 MOST_WORDS, LEAST_WORDS = 256, 32
 MOST_LETTERS = 20
 _UNLABELLED = ("", "_")
@@ -82,8 +82,7 @@ class TagSchema:
     def spelling(self, letters: np.ndarray) -> str:
         """The word of its characters ``(letters,)``, with an ellipsis where the middle of a long one was left out."""
         word = self._letters.decode(letters[letters != PAD]).replace(BEFORE, "").replace(AFTER, "")
-        room = self.letters - 2
-        return word if len(word) < room else f"{word[: room // 2]}…{word[room // 2 :]}"
+        return word.replace(GAP, "…")
 
     def rows(self, sentences: Sequence[Sequence[int]], fill: int) -> np.ndarray:
         """A number a word as int32 ``(rows, length)``: a sentence a row, several of a longer one."""
@@ -336,7 +335,7 @@ def _learned(
             "there is nothing to tell apart"
         )
     forms = {word for sentence in said for word in sentence}
-    alphabet = sorted({BEFORE, AFTER}.union(*forms))
+    alphabet = sorted({BEFORE, AFTER, GAP}.union(*forms))
     lengths = np.array([len(sentence) for sentence in said])
     if length is None:
         length = int(np.clip(np.ceil(np.percentile(lengths, 95)), LEAST_WORDS, MOST_WORDS))
@@ -352,7 +351,7 @@ def _learned(
         vocabulary=tuple(sorted({normal(word) for word in forms})),
         alphabet=tuple(alphabet),
         length=min(length, int(lengths.max())),
-        letters=min(longest, MOST_LETTERS) + 2,
+        letters=max(3, min(longest, MOST_LETTERS)) + 2,
     )
 
 
@@ -432,7 +431,7 @@ def _fitting(word: str, letters: int) -> str:
     """The marks around a word, and of a long one its beginning and its end."""
     room = letters - 2
     if len(word) > room:
-        word = word[: room // 2] + word[len(word) - (room - room // 2) :]
+        word = word[: room // 2] + GAP + word[len(word) - (room - room // 2 - 1) :]
     return BEFORE + word + AFTER
 
 

@@ -144,8 +144,8 @@ def tagging_experiment(task: Task, asked: Mapping[str, Any]) -> Experiment:
         rematerialise=rematerialise,
         probe=bool(asked.get("probe")),
     )
-    size = asked.get("batch_size") or 32
-    epochs = max(5, min(60, STEPS * size // max(1, task.rows)))
+    size = asked.get("batch_size") or (8 if task.rows < 300 else 16 if task.rows < 1000 else 32)
+    epochs = max(5, min(100, STEPS * size // max(1, task.rows)))
     return planned(objective, task, asked, Plan(1, 1, 5, epochs, max(3, epochs // 3), size))
 
 
