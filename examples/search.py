@@ -34,10 +34,11 @@ print(result)  # every trial with its interval; the winner's score, and that of 
 print(f"{len(result.pruned)} of {len(result.trials) + len(result.pruned)} trials were given up early")
 
 scored = result.trials
-found = mf.tune.understand(
-    [trial.hyper for trial in scored],
-    [trial.validation for trial in scored],
-    {"optimizer.learning_rate": "log", "optimizer.weight_decay": "log", "model.dropout": "linear"},
-)
-for importance in found.importances:
-    print(f"{importance.name} by itself explains {importance.share:.0%} of the validation loss's variance")
+if len(scored) >= 12:  # of fewer, where a slow machine's budget ended early, nothing can be told
+    found = mf.tune.understand(
+        [trial.hyper for trial in scored],
+        [trial.validation for trial in scored],
+        {"optimizer.learning_rate": "log", "optimizer.weight_decay": "log", "model.dropout": "linear"},
+    )
+    for importance in found.importances:
+        print(f"{importance.name} by itself explains {importance.share:.0%} of the validation loss's variance")

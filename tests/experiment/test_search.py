@@ -90,6 +90,17 @@ def test_a_budget_ends_the_search_and_keeps_what_is_complete(tmp_path, monkeypat
     assert not whole.interrupted and len(whole.trials) == 40
 
 
+def test_a_budget_spent_within_the_first_program_says_how_many_trials_ended(monkeypatch):
+    """Trials of programs that never began have no networks yet, which broke the sentence about the budget."""
+    monkeypatch.setattr(Run, "_out_of_budget", lambda self: len(self.records.rows) >= 2)
+    base = experiment(trials=6, seeds=1, folds=2, epochs=1, budget=3600.0, patience=None)
+    base.batch_size = mf.choice(16, 32)
+    found = base.run()
+    assert found.out_of_budget
+    assert 1 <= len(found.trials) < 6
+    assert f"after {len(found.trials)} of 6 trials" in found.warnings[-1]
+
+
 EVOLVING = {"trials": 10, "patience": None, "epochs": 24, "evolve": Evolution(every=4), "seeds": 1}
 
 

@@ -363,7 +363,7 @@ class Run:
 
     def _ended_by_budget(self) -> str:
         rows = self.records.rows
-        done = sum(all(i in rows for i in self.places[trial.index]) for trial in self.trials)
+        done = sum(all(i in rows for i in self.places.get(trial.index, [-1])) for trial in self.trials)
         return (
             f"the budget of {self.experiment.budget:g} s ended the search after {done} of "
             f"{self.prepared.search.trials} trials"
