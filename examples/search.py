@@ -41,4 +41,6 @@ if len(scored) >= 12:  # of fewer, where a slow machine's budget ended early, no
         {"optimizer.learning_rate": "log", "optimizer.weight_decay": "log", "model.dropout": "linear"},
     )
     for importance in found.importances:
-        print(f"{importance.name} by itself explains {importance.share:.0%} of the validation loss's variance")
+        print(
+            f"{importance.name} by itself explains {importance.share:.0%} of the validation loss's variance"
+        )
