@@ -4,6 +4,10 @@ JAX writes Threefry's twenty rounds as a loop where it compiles for a CPU. A loo
 draw becomes dozens of small kernels, each to be compiled and each to be started in every step. Keys of the
 implementation here give **the same bits**, with the rounds written out, which XLA turns into one kernel.
 What a key is made of does not change, so keys of both kinds have the same data.
+
+Not from JAX 0.11 on: the LLVM of JAX 0.12 asks of a value that does not change within a loop whether each of its
+operands changes, over and over, and twenty rounds of two operands take it for ever (``VPlan``'s
+``isSingleScalar``; a mask of patches did). There keys are JAX's own.
 """
 
 from __future__ import annotations
@@ -85,12 +89,19 @@ def _random_bits(words: Array, width: int, shape: tuple[int, ...]) -> Array:
     return (first ^ second).astype(_UNSIGNED[width])
 
 
-_IMPLEMENTATION = define_prng_impl(
-    key_shape=(2,),
-    seed=_seed,
-    split=_split,
-    random_bits=_random_bits,
-    fold_in=_fold_in,
-    name="manyfit_threefry2x32",
-    tag="mft",
+WRITTEN_OUT = jax.__version_info__ < (0, 11)
+"""Whether keys are of the implementation here."""
+
+_IMPLEMENTATION: Any = (
+    define_prng_impl(
+        key_shape=(2,),
+        seed=_seed,
+        split=_split,
+        random_bits=_random_bits,
+        fold_in=_fold_in,
+        name="manyfit_threefry2x32",
+        tag="mft",
+    )
+    if WRITTEN_OUT
+    else None
 )
