@@ -13,7 +13,8 @@ import manyfit as mf
 from manyfit.cli.main import main
 from manyfit.cli.sampling import grid
 from manyfit.engine import Fold, RunFolder
-from manyfit.experiment.predictor import Predictor, spec_of
+from manyfit.experiment.predictor import Predictor
+from manyfit.experiment.template import spec_of
 from manyfit.models.gan import DenseDiscriminator, DenseGenerator
 
 

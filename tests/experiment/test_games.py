@@ -13,7 +13,8 @@ from manyfit.data import ImagePreprocess
 from manyfit.engine.objective import Fold
 from manyfit.errors import ConfigError, DataError
 from manyfit.experiment.generative import judge
-from manyfit.experiment.predictor import Predictor, spec_of
+from manyfit.experiment.predictor import Predictor
+from manyfit.experiment.template import spec_of
 from manyfit.models import CNN
 from manyfit.models.gan import DCGANDiscriminator, DCGANGenerator
 from manyfit.objectives import Supervised

@@ -13,6 +13,7 @@ import numpy as np
 import tyro
 
 from manyfit.cli.arguments import arg, place
+from manyfit.cli.progress import Watcher, interrupts
 from manyfit.errors import ConfigError, DataError, RunError
 
 
@@ -158,7 +159,7 @@ def forecast(options: Forecast, resume: Path | None = None) -> int:
     experiment = forecast_experiment(task, options.asked())
     say = (lambda text: None) if options.quiet or options.json else verbs.to_stderr
     verbs.show.data(task, say)
-    with verbs.Watcher(options.quiet or options.json) as watcher, verbs.interrupts(say) as stop:
+    with Watcher(options.quiet or options.json) as watcher, interrupts(say) as stop:
         result = forecast_run(
             experiment,
             task,

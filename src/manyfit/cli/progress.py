@@ -1,9 +1,12 @@
-"""Progress in the terminal: one live line where there is a terminal, plain lines where there is none."""
+"""A run under way in the terminal: its progress, one live line or plain ones, and Ctrl-C."""
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
@@ -102,3 +105,22 @@ def clock(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+@contextlib.contextmanager
+def interrupts(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C asks the run to stop at the next look of the host, the second ends the process."""
+    asked = False
+
+    def first(signum: int, frame: Any) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        say("stopping after this chunk; what is there is kept (Ctrl-C again ends at once)")
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -18,10 +18,9 @@ class Rl(Options):
 
     Environments of Gymnasium by name: the classic ones on the device, all
     others on the host, one's own as MODULE:NAME, and those of gymnax on the
-    device as gymnax:NAME. Each seed is an agent
-    with environments of its own; the score is the return of whole episodes
-    that none of them was chosen by, with the interquartile mean over seeds
-    and its interval.
+    device as gymnax:NAME. Each seed is an agent with environments of its own;
+    the score is the return of whole episodes that none of them was chosen by,
+    with the interquartile mean over seeds and its interval.
 
     Examples:
       manyfit rl CartPole-v1 --algorithm ppo --seeds 16

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import re
 import shutil
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ from manyfit.cli.codes import Anomalies, Transform, anomalies, transform
 from manyfit.cli.options import Compare, Curve, Demo, Evaluate, Fit, Inspect, Predict, Range, Report, Resume
 from manyfit.cli.output import check_ending, image_files, write_page, write_table
 from manyfit.cli.play import Play, keep_episode, may_import, play
-from manyfit.cli.progress import Watcher
+from manyfit.cli.progress import Watcher, interrupts
 from manyfit.cli.reinforcement import Rl
 from manyfit.cli.sampling import Sample, judged, sample
 from manyfit.cli.tagging import say_notes, tag_words
@@ -251,8 +249,6 @@ def report_(options: Report) -> int:
 
 def compare(options: Compare) -> int:
     """``manyfit compare``."""
-    if len(options.runs) < 2:
-        raise ConfigError("comparing needs at least two runs: manyfit compare runs/a runs/b")
     show.compare(options.runs)
     if options.out is not None:
         from manyfit import report
@@ -372,41 +368,26 @@ _VERBS: dict[type, Callable[[Any], int]] = {
 }
 
 
-@contextlib.contextmanager
-def interrupts(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
-    """The first Ctrl-C asks the run to stop at the next look of the host, the second ends the process."""
-    asked = False
-
-    def first(signum: int, frame: Any) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-        say("stopping after this chunk; what is there is kept (Ctrl-C again ends at once)")
-
-    before = signal.signal(signal.SIGINT, first)
-    try:
-        yield lambda: asked
-    finally:
-        signal.signal(signal.SIGINT, before)
+_ENDINGS = (
+    ".gz",
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".ts",
+    ".parquet",
+    ".npz",
+    ".conllu",
+    ".conll",
+    ".bio",
+    ".iob",
+    ".iob2",
+)
 
 
 def stem(path: Path) -> str:
     """What a run on the data of a path is called: the file's name without its endings."""
     name = path.resolve().name
-    for ending in (
-        ".gz",
-        ".csv",
-        ".tsv",
-        ".txt",
-        ".ts",
-        ".parquet",
-        ".npz",
-        ".conllu",
-        ".conll",
-        ".bio",
-        ".iob",
-    ):
+    for ending in _ENDINGS:
         name = name.removesuffix(ending)
     return name or "run"
 

@@ -11,7 +11,8 @@ from manyfit.data.series_sets import read as read_series
 from manyfit.data.table import Table
 from manyfit.data.table import read as read_table
 from manyfit.data.tag_preprocess import TagPreprocess
-from manyfit.data.tagged import Tagged, TagSchema
+from manyfit.data.tag_schema import TagSchema
+from manyfit.data.tagged import Tagged
 from manyfit.data.tagged import read as read_tagged
 from manyfit.data.text_preprocess import TextPreprocess
 from manyfit.data.texts import Texts, TextSchema

@@ -1,10 +1,10 @@
-"""Words in sentences, from files of a word a line (CoNLL-U, CoNLL) and from long tables."""
+"""Words in sentences, from files of a word a line (CoNLL-U, CoNLL), from long tables and from lists."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -193,3 +193,61 @@ def words_of_table(
     lines = np.arange(len(raw)) if raw.lines is None else np.asarray(raw.lines)
     starts = np.append(begins, len(raw))
     return Words(raw.source, raw.names, cells, starts, lines, np.zeros(len(begins), int), raw.fingerprint)
+
+
+def form_for(source: Any, sentence: str | None) -> str:
+    """How a source is written; raises ``ConfigError`` where that cannot be told."""
+    if isinstance(source, (list, tuple)) and not (source and isinstance(source[0], Mapping)):
+        return "lists"
+    form = form_of(Path(source)) if isinstance(source, (str, Path)) else None
+    if form is not None:
+        if sentence not in (None, BLANK):
+            raise ConfigError(f"{source}: blank lines part its sentences; leave --sentence {sentence} out")
+        return form
+    if sentence == BLANK:
+        return "conll"
+    if sentence is None:
+        raise ConfigError(
+            f"{source}: say which column tells sentences apart (--sentence COLUMN; 'blank' where blank lines do)"
+        )
+    return "table"
+
+
+def words_from(
+    source: Any, columns: Sequence[str], form: str, sentence: str | None, *, header: bool, encoding: str
+) -> Words:
+    """The words of a file or table; raises ``DataError``."""
+    if form == "table":
+        assert sentence is not None
+        return words_of_table(source, columns, sentence, header=header, encoding=encoding)
+    if not isinstance(source, (str, Path)):
+        raise DataError(f"a {type(source).__name__} is no file of words; give a path, or a list of sentences")
+    path = Path(source)
+    if not path.exists():
+        raise DataError(f"{path}: there is no such file; check the path")
+    return read_words(path, columns, form=form_of(path) or form, encoding=encoding)
+
+
+def words_of_lists(source: Any, labels: bool) -> tuple[list[list[str]], list[list[str]] | None]:
+    """The words of ``(words, labels)`` pairs, and their labels where asked for; raises ``DataError``."""
+    said, given = [], []
+    for number, one in enumerate(source):
+        pair = isinstance(one, (list, tuple)) and len(one) == 2 and all(_is_words(part) for part in one)
+        if not (pair or (not labels and _is_words(one))):
+            what = "give (words, labels), two lists of texts" if labels else "give a list of words"
+            raise DataError(f"sentence {number} is {str(one)[:40]!r}: {what}")
+        words = list(one[0] if pair else one)
+        if labels:
+            given.append(list(one[1]))
+            if len(words) != len(given[-1]):
+                raise DataError(f"sentence {number} has {len(words)} words and {len(given[-1])} labels")
+        if not words:
+            raise DataError(f"sentence {number} holds no word; leave it out")
+        said.append(words)
+    if not said:
+        raise DataError("there are no sentences")
+    return said, given if labels else None
+
+
+def _is_words(one: Any) -> bool:
+    return isinstance(one, (list, tuple)) and all(isinstance(word, str) for word in one)

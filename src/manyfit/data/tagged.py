@@ -3,148 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from manyfit.data.conll import BLANK, Words, form_of, read_words, words_of_table
-from manyfit.data.tokenizers import PAD, SPECIAL, UNKNOWN, CharacterTokenizer
+from manyfit.data.conll import form_for, words_from, words_of_lists
+from manyfit.data.tag_schema import AFTER, BEFORE, GAP, UNLABELLED, TagSchema, normal
+from manyfit.data.tokenizers import PAD
 from manyfit.errors import ConfigError, DataError
 
-BEFORE, AFTER, GAP = "\x02", "\x03", "\x04"
-"""Characters that stand around a word, so that its beginning and end can be told, and for the middle of a long one."""
 MOST_WORDS, LEAST_WORDS = 256, 32
 MOST_LETTERS = 20
-_UNLABELLED = ("", "_")
-_DIGIT = re.compile(r"\d")
-
-
-@dataclass(frozen=True)
-class TagSchema:
-    """How sentences are read for a trained tagger, as JSON."""
-
-    form: str
-    """``conllu``, ``conll``, ``table``, or ``lists`` of words and labels."""
-    words: str
-    """The column of the words."""
-    target: str
-    """The column of the labels."""
-    classes: tuple[str, ...]
-    vocabulary: tuple[str, ...]
-    """The words that occur, as ``normal`` writes them."""
-    alphabet: tuple[str, ...]
-    """The characters that occur, sorted."""
-    length: int
-    """Words of a row; a longer sentence takes several."""
-    letters: int
-    """Characters of a word, with the marks around it; of a longer word the middle is left out."""
-    sentence: str | None = None
-    """Of a table: the column that says which sentence a word is of."""
-    header: bool = True
-    encoding: str = "utf-8"
-
-    def read(self, source: Any, *, labels: bool) -> tuple[list[list[str]], list[list[str]] | None]:
-        """Words, and their labels where asked for, sentence by sentence. Raises ``DataError``."""
-        columns = (self.words, self.target) if labels else (self.words,)
-        if not isinstance(source, (list, tuple)):
-            found = words_from(
-                source, columns, self.form, self.sentence, header=self.header, encoding=self.encoding
-            )
-            return found.sentences(self.words), found.sentences(self.target) if labels else None
-        return _of_lists(source, labels)
-
-    def encode(self, source: Any) -> dict[str, np.ndarray]:
-        """``tokens`` int32 ``(rows, length)`` and ``characters`` ``(rows, length, letters)`` of sentences."""
-        return self.encode_words(self.read(source, labels=False)[0])
-
-    def encode_words(self, sentences: Sequence[Sequence[str]]) -> dict[str, np.ndarray]:
-        """``encode`` of words that are read."""
-        if not sentences:
-            raise DataError("there are no sentences to label")
-        places = {word: i for i, word in enumerate(dict.fromkeys(w for s in sentences for w in s))}
-        ids = np.array([0, *(self._ids.get(normal(word), UNKNOWN) for word in places)], np.int32)
-        small = (
-            np.uint8 if self._letters.size <= 256 else np.uint16 if self._letters.size <= 65536 else np.int32
-        )
-        spelled = np.zeros((len(places) + 1, self.letters), small)
-        for word, place in places.items():
-            written = self._letters.encode(_fitting(word, self.letters))
-            spelled[place + 1, : len(written)] = written
-        at = self.rows([[places[word] + 1 for word in sentence] for sentence in sentences], 0)
-        return {"tokens": ids[at], "characters": spelled[at]}
-
-    def spelling(self, letters: np.ndarray) -> str:
-        """The word of its characters ``(letters,)``, with an ellipsis where the middle of a long one was left out."""
-        word = self._letters.decode(letters[letters != PAD]).replace(BEFORE, "").replace(AFTER, "")
-        return word.replace(GAP, "…")
-
-    def rows(self, sentences: Sequence[Sequence[int]], fill: int) -> np.ndarray:
-        """A number a word as int32 ``(rows, length)``: a sentence a row, several of a longer one."""
-        pieces = [s[i : i + self.length] for s in sentences for i in range(0, len(s), self.length)]
-        found = np.full((len(pieces), self.length), fill, np.int32)
-        for row, piece in enumerate(pieces):
-            found[row, : len(piece)] = piece
-        return found
-
-    def encode_labels(self, sentences: Sequence[Sequence[str]]) -> tuple[np.ndarray, tuple[str, ...]]:
-        """int32 ``(rows, length)`` into the names that come with it: the classes, then labels that are none of them.
-
-        -1 after the end of a sentence, and for a word without a label.
-        """
-        others = sorted({x for s in sentences for x in s} - {*self.classes, *_UNLABELLED})
-        names = (*self.classes, *others)
-        codes = {name: i for i, name in enumerate(names)} | dict.fromkeys(_UNLABELLED, -1)
-        codes |= {name: i for i, name in enumerate(self.classes)}  # a class may be called "_"
-        return self.rows([[codes[label] for label in s] for s in sentences], -1), names
-
-    @cached_property
-    def _ids(self) -> dict[str, int]:
-        return {word: i for i, word in enumerate(self.vocabulary, len(SPECIAL))}
-
-    @cached_property
-    def _letters(self) -> CharacterTokenizer:
-        return CharacterTokenizer(self.alphabet)
-
-    @property
-    def sizes(self) -> tuple[int, int]:
-        """Ids of words and of characters, special ones counted."""
-        return len(self.vocabulary) + len(SPECIAL), self._letters.size
-
-    def to_json(self) -> dict[str, Any]:
-        """A dictionary of JSON types."""
-        content = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {
-            "kind": "tags",
-            **{name: list(value) if isinstance(value, tuple) else value for name, value in content.items()},
-        }
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> TagSchema:
-        """The schema that ``to_json`` wrote. Raises ``DataError`` for anything else."""
-        try:
-            if content["kind"] != "tags":
-                raise ValueError(f"kind {content['kind']!r}")
-            given = {name: content[name] for name in cls.__dataclass_fields__}
-            for name in ("classes", "vocabulary", "alphabet"):
-                given[name] = tuple(given[name])
-                if not all(isinstance(one, str) for one in given[name]):
-                    raise ValueError(f"{name} holds something else than texts")
-            if list(given["alphabet"]) != sorted(given["alphabet"]) or any(
-                len(a) != 1 for a in given["alphabet"]
-            ):
-                raise ValueError("an alphabet is sorted characters")
-            for name in ("length", "letters"):
-                if not isinstance(given[name], int) or given[name] < 1:
-                    raise ValueError(f"{name} {given[name]!r}")
-            return cls(**given)
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"this is no schema of labelled words: {error!r}") from error
 
 
 @dataclass(frozen=True)
@@ -230,7 +102,7 @@ def read(
     words = words or {"conllu": "form", "conll": "0", "table": "word"}.get(form, "word")
     if form == "lists":
         target = target or "label"
-        said, labels = _of_lists(source, True)
+        said, labels = words_of_lists(source, True)
         assert labels is not None
         documents, lines, where, fingerprint = None, None, "the sentences", ""
     else:
@@ -244,8 +116,14 @@ def read(
         documents, lines, where, fingerprint = found.documents, found.lines, found.source, found.fingerprint
     notes: list[str] = []
     _refuse_holes(said, labels, target, where, lines, missing_target, notes)
-    schema = _learned(said, labels, form, words, target, length, notes)
-    schema = _with(schema, sentence=sentence, header=header, encoding=encoding)
+    how: dict[str, Any] = {
+        "form": form,
+        "words": words,
+        "target": target,
+        "sentence": sentence,
+        "header": header,
+    }
+    schema = _learned(said, labels, length, notes, **how, encoding=encoding)
     inputs = schema.encode_words(said)
     codes, _ = schema.encode_labels(labels)
     pieces = [-(-len(one) // schema.length) for one in said]
@@ -277,58 +155,17 @@ def read(
     )
 
 
-def form_for(source: Any, sentence: str | None) -> str:
-    """How a source is written; raises ``ConfigError`` where that cannot be told."""
-    if isinstance(source, (list, tuple)) and not (source and isinstance(source[0], Mapping)):
-        return "lists"
-    form = form_of(Path(source)) if isinstance(source, (str, Path)) else None
-    if form is not None:
-        if sentence not in (None, BLANK):
-            raise ConfigError(f"{source}: blank lines part its sentences; leave --sentence {sentence} out")
-        return form
-    if sentence == BLANK:
-        return "conll"
-    if sentence is None:
-        raise ConfigError(
-            f"{source}: say which column tells sentences apart (--sentence COLUMN; 'blank' where blank lines do)"
-        )
-    return "table"
-
-
-def words_from(
-    source: Any, columns: Sequence[str], form: str, sentence: str | None, *, header: bool, encoding: str
-) -> Words:
-    """The words of a file or table; raises ``DataError``."""
-    if form == "table":
-        assert sentence is not None
-        return words_of_table(source, columns, sentence, header=header, encoding=encoding)
-    if not isinstance(source, (str, Path)):
-        raise DataError(f"a {type(source).__name__} is no file of words; give a path, or a list of sentences")
-    path = Path(source)
-    if not path.exists():
-        raise DataError(f"{path}: there is no such file; check the path")
-    return read_words(path, columns, form=form_of(path) or form, encoding=encoding)
-
-
-def normal(word: str) -> str:
-    """How the vocabulary writes a word: in lower case, every digit a 0. Its letters are read as they are.
-
-    >>> normal("Room-237b")
-    'room-000b'
-    """
-    return _DIGIT.sub("0", word.lower())
-
-
 def _learned(
     said: Sequence[Sequence[str]],
     labels: Sequence[Sequence[str]],
-    form: str,
-    words: str,
-    target: str,
     length: int | None,
     notes: list[str],
+    *,
+    target: str,
+    **how: Any,
 ) -> TagSchema:
-    counts = Counter(label for sentence in labels for label in sentence if label not in _UNLABELLED)
+    """The schema of these sentences, read ``how`` it says."""
+    counts = Counter(label for sentence in labels for label in sentence if label not in UNLABELLED)
     if len(counts) < 2:
         raise DataError(
             f"column {target!r} holds {'no label' if not counts else f'the label {next(iter(counts))!r} alone'}; "
@@ -344,8 +181,7 @@ def _learned(
     if rare:
         notes.append(f"{rare} of {len(counts)} labels occur once: no fold can both learn and score them")
     return TagSchema(
-        form=form,
-        words=words,
+        **how,
         target=target,
         classes=tuple(sorted(counts)),
         vocabulary=tuple(sorted({normal(word) for word in forms})),
@@ -353,12 +189,6 @@ def _learned(
         length=min(length, int(lengths.max())),
         letters=max(3, min(longest, MOST_LETTERS)) + 2,
     )
-
-
-def _with(schema: TagSchema, **changes: Any) -> TagSchema:
-    from dataclasses import replace
-
-    return replace(schema, **changes)
 
 
 def _refuse_holes(
@@ -382,7 +212,7 @@ def _refuse_holes(
     blank = [i for i, word in enumerate(w for s in said for w in s) if not word]
     if blank:
         raise DataError(f"{where}, {at(blank)}: there is no word; fill it in")
-    unknown = [i for i, label in enumerate(x for s in labels for x in s) if label in _UNLABELLED]
+    unknown = [i for i, label in enumerate(x for s in labels for x in s) if label in UNLABELLED]
     if not unknown:
         return
     if missing_target != "drop":
@@ -393,30 +223,6 @@ def _refuse_holes(
     notes.append(f"{len(unknown):,} words have no label: they are read, and neither learned from nor scored")
 
 
-def _of_lists(source: Any, labels: bool) -> tuple[list[list[str]], list[list[str]] | None]:
-    said, given = [], []
-    for number, one in enumerate(source):
-        pair = isinstance(one, (list, tuple)) and len(one) == 2 and all(_is_words(part) for part in one)
-        if not (pair or (not labels and _is_words(one))):
-            what = "give (words, labels), two lists of texts" if labels else "give a list of words"
-            raise DataError(f"sentence {number} is {str(one)[:40]!r}: {what}")
-        words = list(one[0] if pair else one)
-        if labels:
-            given.append(list(one[1]))
-            if len(words) != len(given[-1]):
-                raise DataError(f"sentence {number} has {len(words)} words and {len(given[-1])} labels")
-        if not words:
-            raise DataError(f"sentence {number} holds no word; leave it out")
-        said.append(words)
-    if not said:
-        raise DataError("there are no sentences")
-    return said, given if labels else None
-
-
-def _is_words(one: Any) -> bool:
-    return isinstance(one, (list, tuple)) and all(isinstance(word, str) for word in one)
-
-
 def _documents(group: str, documents: np.ndarray | None, where: str) -> np.ndarray:
     if group != "document":
         raise ConfigError(
@@ -425,14 +231,6 @@ def _documents(group: str, documents: np.ndarray | None, where: str) -> np.ndarr
     if documents is None or len(np.unique(documents)) < 2:
         raise DataError(f"{where} marks no documents (# newdoc, -DOCSTART-): leave --group out")
     return documents
-
-
-def _fitting(word: str, letters: int) -> str:
-    """The marks around a word, and of a long one its beginning and its end."""
-    room = letters - 2
-    if len(word) > room:
-        word = word[: room // 2] + GAP + word[len(word) - (room - room // 2 - 1) :]
-    return BEFORE + word + AFTER
 
 
 def unseen(

@@ -21,9 +21,9 @@ from manyfit.engine import RunFolder
 from manyfit.engine.folder import FORMAT
 from manyfit.evaluate import Interval
 from manyfit.experiment.describe import describe
-from manyfit.experiment.predictor import unbound
 from manyfit.experiment.preparation import Prepared
 from manyfit.experiment.result import Result
+from manyfit.experiment.template import unbound
 from manyfit.experiment.trials import space_of
 from manyfit.tasks.task import Task, fingerprint
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,12 @@ from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
 from manyfit import metrics
-from manyfit.engine import Batch, Fold, RunFolder
-from manyfit.engine.stored import is_stored
+from manyfit.engine import Batch, RunFolder
 from manyfit.errors import DataError, ManyfitError, RunError
 from manyfit.evaluate import conformal_interval, conformal_sets
 from manyfit.experiment.describe import describe, rebuild
 from manyfit.experiment.records import from_named, named_leaves
+from manyfit.experiment.template import check_shapes, template_of, unbound
 from manyfit.tasks.encoders import encoder_from_json
 from manyfit.tasks.task import Encoder
 
@@ -307,7 +307,7 @@ class Predictor:
                 objective = objective.bind(spec, cardinalities=tuple(about["cardinalities"]))
             template = template_of(objective, spec, tuple(about["hyper"]))
             models = from_named(arrays, template)
-            _check_shapes(models, template, place)
+            check_shapes(models, template, place)
             return cls(
                 kind=about["task"]["kind"],
                 target=about["task"]["target"],
@@ -366,37 +366,3 @@ def _calibration_in(folder: RunFolder) -> dict[str, np.ndarray] | None:
         return {name: found[name] for name in ("output", "target")}
     except (OSError, SafetensorError, KeyError):  # the model predicts without; who asks for sets is told
         return None
-
-
-def spec_of(data: Any) -> Any:
-    """The shapes of one row of a data set."""
-    return jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape[1:]), leaf.dtype), data, is_leaf=is_stored
-    )
-
-
-def unbound(objective: Any) -> Any:
-    """The objective without the shapes of its data."""
-    return replace(objective, features=None) if hasattr(objective, "features") else objective
-
-
-def template_of(objective: Any, spec: Any, hyper: tuple[str, ...]) -> Any:
-    """The shapes of one exported model of an objective on rows of shape ``spec``."""
-
-    def one() -> Any:
-        data = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), spec)
-        prepared = objective.prepare(Fold(data, jnp.zeros(1, jnp.int32), jnp.ones(1)))
-        values = {name: jnp.float32(0.5) for name in hyper}
-        return objective.export(objective.init(jax.random.key(0), values, prepared))
-
-    return jax.eval_shape(one)
-
-
-def _check_shapes(models: Any, template: Any, place: Path) -> None:
-    found = jax.tree.leaves(models)
-    counts = {leaf.shape[:1] for leaf in found}
-    for leaf, like in zip(found, jax.tree.leaves(template), strict=True):
-        if leaf.shape[1:] != like.shape or leaf.dtype != like.dtype or len(counts) != 1:
-            raise RunError(
-                f"{place}: an array is {leaf.dtype} {leaf.shape}, expected (members, *{like.shape})"
-            )

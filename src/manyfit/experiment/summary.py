@@ -18,11 +18,12 @@ from manyfit.evaluate import (
     repeats_of,
     resampled_interval,
 )
-from manyfit.experiment.predictor import Predictor, spec_of, template_of
+from manyfit.experiment.predictor import Predictor
 from manyfit.experiment.preparation import Prepared
 from manyfit.experiment.records import Records, from_named
 from manyfit.experiment.result import PrunedTrial, Result, TrialScore
 from manyfit.experiment.tagging import by_sentence, by_word, score_rows
+from manyfit.experiment.template import spec_of, template_of
 from manyfit.experiment.trials import Trial, buckets_of
 
 
@@ -44,9 +45,8 @@ def score_member(prepared: Prepared, trial: Trial, member: Member, outcome: Outc
         test |= getattr(trial.objective, "derived", dict)(test)
     if outcome.status == PRUNED:  # it never saw its test rows
         test = {}
-    elif (
-        len(split.test) == 1 and prepared.task.kind != "tagging"
-    ):  # a root or a rank of one row is not what it is of many
+    elif len(split.test) == 1 and prepared.task.kind != "tagging":
+        # a root or a rank of one row is not what it is of many
         test = {name: value for name, value in test.items() if name in metrics.ROW_MEANS}
     return {
         "trial": member.trial,

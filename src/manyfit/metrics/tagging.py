@@ -178,4 +178,4 @@ def score_tags(
 
 
 def _none(target: Any, output: Any, weight: Any) -> float:
-    raise NotImplementedError("spans are scored by score_tags")
+    raise TypeError("spans and unseen words are no figure of single words: score_tags() scores sentences")

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from manyfit.data.tag_preprocess import TagPreprocess
-from manyfit.data.tagged import Tagged, TagSchema
+from manyfit.data.tag_schema import TagSchema
+from manyfit.data.tagged import Tagged
 from manyfit.data.text_preprocess import TextPreprocess
 from manyfit.data.tokenizers import SPECIAL
 from manyfit.errors import ConfigError, nearest
