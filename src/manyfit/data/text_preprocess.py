@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from manyfit.data.tokenizers import PAD, SPECIAL, UNKNOWN
 from manyfit.errors import ConfigError
@@ -37,6 +38,13 @@ class TextPreprocess:
                 f"TextPreprocess({self.table}, {self.size}, {self.min_count}): {len(SPECIAL)} ids are special, and "
                 "what is counted occurs at least once"
             )
+
+    @classmethod
+    def of(cls, tokens: np.ndarray, table: int, most: int, min_count: int) -> TextPreprocess:
+        """At most ``most`` ids, and no more than all of ``tokens`` have that occur ``min_count`` times: no fold has."""
+        counts = np.bincount(tokens.ravel(), minlength=table)[len(SPECIAL) :]
+        most = max(most, len(SPECIAL) + 1)
+        return cls(table, min(most, int((counts >= min_count).sum()) + len(SPECIAL)), min_count)
 
     def fit(self, inputs: Mapping[str, jax.Array], weight: jax.Array) -> dict[str, jax.Array]:
         """``{"ids": int32 (table,)}``: the id within the vocabulary of each id of the tokenizer."""

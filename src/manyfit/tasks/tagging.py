@@ -84,11 +84,8 @@ def tag_task(
     if metric is not None:
         tag_metric(metric, schema.classes)
     words, characters = schema.sizes
-    least = 2 if min_count is None else min_count
-    counts = np.bincount(found.tokens.ravel(), minlength=words)[len(SPECIAL) :]
-    most = MOST_WORDS if vocabulary is None else max(vocabulary, len(SPECIAL) + 1)
-    # no fold has more of them than all rows have
-    size = min(most, int((counts >= least).sum()) + len(SPECIAL))
+    most = MOST_WORDS if vocabulary is None else vocabulary
+    known = TextPreprocess.of(found.tokens, words, most, 2 if min_count is None else min_count)
     return Task(
         kind="tagging",
         data={
@@ -99,10 +96,8 @@ def tag_task(
         metric=metric or tag_defaults(schema.classes)[0],
         target=schema.target,
         classes=schema.classes,
-        preprocess=TagPreprocess(
-            TextPreprocess(words, size, least), TextPreprocess(characters, characters, 1)
-        ),
-        cardinalities=(size, characters),
+        preprocess=TagPreprocess(known, TextPreprocess(characters, characters, 1)),
+        cardinalities=(known.size, characters),
         groups=found.groups,
         encoder=TagEncoder(schema),
         about={
@@ -110,7 +105,7 @@ def tag_task(
             "kind": "tags",
             "rows": len(found),
             "fingerprint": found.fingerprint,
-            "summary": f"{found.summary()}; a network knows at most {size - len(SPECIAL):,} of its training "
+            "summary": f"{found.summary()}; a network knows at most {known.size - len(SPECIAL):,} of its training "
             "sentences' words, and the letters of all",
             "columns": [],
             "warnings": list(found.warnings),

@@ -53,10 +53,8 @@ def text_task(
     tokenizer = texts.schema.tokenizer
     words = tokenizer.kind == "word"
     least = (2 if words else 1) if min_count is None else min_count
-    counts = np.bincount(texts.tokens.ravel(), minlength=tokenizer.size)[len(SPECIAL) :]
-    most = MOST_WORDS if vocabulary is None else max(vocabulary, len(SPECIAL) + 1)
-    # no fold has more of them than all rows have
-    size = min(most, int((counts >= least).sum()) + len(SPECIAL))
+    most = MOST_WORDS if vocabulary is None else vocabulary
+    known = TextPreprocess.of(texts.tokens, tokenizer.size, most, least)
     data: dict[str, Any] = {"inputs": {"tokens": texts.tokens}, "target": texts.target}
     if texts.weight is not None:
         data["weight"] = texts.weight
@@ -67,8 +65,8 @@ def text_task(
         metric=metric,
         target=texts.schema.labels.target,
         classes=texts.classes,
-        preprocess=TextPreprocess(tokenizer.size, size, least),
-        cardinalities=(size,),
+        preprocess=known,
+        cardinalities=(known.size,),
         groups=texts.groups,
         time=texts.time,
         encoder=TextsEncoder(texts.schema),
@@ -77,7 +75,7 @@ def text_task(
             "kind": "texts",
             "rows": len(texts),
             "fingerprint": texts.fingerprint,
-            "summary": f"{texts.summary()}; a network knows at most {size - len(SPECIAL):,} of its training rows",
+            "summary": f"{texts.summary()}; a network knows at most {known.size - len(SPECIAL):,} of its training rows",
             "columns": [],
             "warnings": list(texts.warnings),
         },
