@@ -3,7 +3,7 @@
 Milliseconds on one core inside a compiled loop, as in training; a star marks the choice of
 ``nn/_convolution.py``. ``limit`` is the arithmetic over a measured large matrix product on one core.
 
-    python benchmarks/convolution.py [--library]
+    python benchmarks/convolution.py [--library] [--series]
 
 ``--library`` lets XLA:CPU hand convolutions to its YNN library, which manyfit prevents on some processors.
 """
@@ -44,6 +44,21 @@ SHAPES = [
     (32, 16, 64, 7, 64, 1, 64),
     (32, 32, 64, 3, 64, 2, 64),
 ]
+# series and texts: (B, steps, C), the kernel's steps, outputs, stride, groups
+SERIES = [
+    (64, 27, 64, 3, 64, 1, 1),
+    (64, 28, 64, 4, 64, 1, 1),
+    (64, 60, 64, 5, 64, 1, 1),
+    (16, 150, 1, 8, 64, 1, 1),
+    (16, 150, 64, 5, 64, 1, 1),
+    (16, 500, 64, 3, 128, 1, 1),
+    (16, 500, 128, 5, 128, 1, 1),
+    (32, 100, 32, 3, 32, 1, 1),
+    (32, 100, 16, 9, 16, 1, 1),
+    (32, 200, 64, 4, 64, 2, 1),
+    (32, 336, 7, 25, 7, 1, 1),
+    (12, 32, 48, 3, 48, 1, 1),
+]
 PRODUCTS = ("output", "input_gradient", "kernel_gradient")
 
 
@@ -59,12 +74,14 @@ def main() -> None:
     limit = measure.gemm_limit()
     lines = [["images", "kernel", "stride", "groups", "product", "limit", *WAYS]]
     rng = np.random.default_rng(0)
-    for batch, side, channels, window, features, stride, groups in SHAPES:
-        x = jnp.asarray(rng.normal(size=(batch, side, side, channels)), jnp.float32)
-        kernel = jnp.asarray(rng.normal(size=(window, window, channels // groups, features)), jnp.float32)
-        geometry = _geometry(x.shape, kernel.shape, (stride, stride), "SAME", groups=groups)
+    series = "--series" in sys.argv[1:]
+    for batch, side, channels, window, features, stride, groups in SERIES if series else SHAPES:
+        height, tall, jump = (1, 1, 1) if series else (side, window, stride)
+        x = jnp.asarray(rng.normal(size=(batch, height, side, channels)), jnp.float32)
+        kernel = jnp.asarray(rng.normal(size=(tall, window, channels // groups, features)), jnp.float32)
+        geometry = _geometry(x.shape, kernel.shape, (jump, stride), "SAME", groups=groups)
         g = products.CONVOLUTIONS["output"](x, kernel, geometry)
-        flops = 2 * window * window * channels // groups * g.size
+        flops = 2 * tall * window * channels // groups * g.size
         for product in PRODUCTS:
             a, b = {"output": (x, kernel), "input_gradient": (g, kernel), "kernel_gradient": (x, g)}[product]
             chosen = taken(products, product, a, b, geometry)
@@ -80,7 +97,7 @@ def main() -> None:
                     continue
                 ms = milliseconds(lambda a, b, f=compute, geo=geometry: f(a, b, geo), a, b)
                 cells.append(f"{ms:.3f}" + (" *" if way == chosen else ""))
-            sizes = [f"{batch}x{side}x{side}x{channels}", f"{window}x{window}x{features}", str(stride)]
+            sizes = [f"{batch}x{height}x{side}x{channels}", f"{tall}x{window}x{features}", str(stride)]
             lines.append([*sizes, str(groups), product, f"{flops / limit / 1e6:.3f}", *cells])
     print(measure.table(lines))
 

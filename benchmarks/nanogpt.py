@@ -85,8 +85,10 @@ def process(*arguments: str) -> dict:
     if done.returncode:
         raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
     found = json.loads(done.stdout.strip().splitlines()[-1])
+    losses = found["loss"] if isinstance(found["loss"], list) else [found["loss"]]
     print(
-        f"  {' '.join(Path(a).name for a in arguments)}: {found['seconds']:.1f} s",
+        f"  {' '.join(Path(a).name for a in arguments)}: {found['seconds']:.1f} s, "
+        f"{found['train_seconds']:.1f} of them training; loss {', '.join(f'{loss:.4f}' for loss in losses)}",
         file=sys.stderr,
         flush=True,
     )

@@ -23,6 +23,7 @@ def test_forecast_cut_off_before_its_end_resumes_and_predicts(tmp_path, capsys):
     first = rows(run / "forecast.csv")
     assert [row["day"] for row in first] == ["2024-01-29", "2024-01-30"]
     assert all(float(row["low"]) < float(row["prediction"]) < float(row["high"]) for row in first)
+    assert "On the same windows the last value has" in (run / "report.html").read_text()
     (run / "forecast.csv").unlink()
     assert main(["resume", str(run), "--quiet"]) == 0
     assert rows(run / "forecast.csv") == first

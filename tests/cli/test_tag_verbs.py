@@ -135,3 +135,9 @@ def test_what_is_refused(place, capsys, more, message):
     assert main(["fit", str(place / "names.conll"), *more, "--out", str(place / "none")]) == 1
     said = capsys.readouterr().err.strip()
     assert message in said and "\n" not in said and not (place / "none").exists()
+
+
+def test_rates_of_words(place, capsys):
+    words = str(place / "names.conll")
+    assert main(["range", words, "--target", "last", "--model", "cnn", "--rates", "2", "--seeds", "1", "--steps", "2", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["rates"]) == 2

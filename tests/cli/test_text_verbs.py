@@ -59,3 +59,11 @@ def test_what_is_refused(place, capsys, more, message):
     assert main(["fit", str(place / "reviews.csv"), *more, "--out", str(place / "none")]) == 1
     said = capsys.readouterr().err.strip()
     assert message in said and "\n" not in said and not (place / "none").exists()
+
+
+def test_rates_and_growth(place, capsys):
+    data = [str(place / "reviews.csv"), "--text", "review", "--target", "liked", "--json"]
+    assert main(["range", *data, "--rates", "3", "--seeds", "2", "--steps", "6", "--model", "textcnn"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["rates"]) == 3
+    assert main(["curve", *data, "--shares", "0.5", "1", "--folds", "2", "--epochs", "2"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["sizes"]) == 2

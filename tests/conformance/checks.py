@@ -115,11 +115,39 @@ def traced_once(function: Callable[..., PyTree], *arguments: tuple[PyTree, ...])
 def naive_convolutions(compiled: str) -> list[str]:
     """The convolutions of an optimised HLO text that XLA:CPU has no fast routine for in a loop.
 
-    Fast ones have images NHWC and kernels HWIO with nothing reversed; groups are taken as they are.
+    Fast ones have images NHWC and kernels HWIO with nothing reversed, and images no smaller than the kernel before
+    they are padded; groups are taken as they are.
     """
     lines = [line for line in compiled.splitlines() if re.search(r"\bconvolution\(", line)]
     return [
         line
         for line in lines
-        if "dim_labels=b01f_01io->b01f" not in line or re.search(r"batch_group_count|rhs_reversal", line)
+        if "dim_labels=b01f_01io->b01f" not in line
+        or re.search(r"batch_group_count|rhs_reversal", line)
+        or smaller_than_its_kernel(line)
     ]
+
+
+def smaller_than_its_kernel(line: str) -> bool:
+    """Whether a convolution of an HLO text has an image of fewer rows or columns than its kernel."""
+    shape = re.search(r"= \w+\[([\d,]+)\]", line)
+    window = re.search(r"window=\{([^}]*)\}", line)
+    assert shape and window, line
+    parts = dict(part.split("=") for part in window[1].split())
+    sizes = [int(n) for n in parts["size"].split("x")]
+
+    def each(name: str, plain: str) -> list[str]:
+        return parts[name].split("x") if name in parts else [plain] * len(sizes)
+
+    for out, size, stride, hole, pads in zip(
+        [int(n) for n in shape[1].split(",")][1:3],
+        sizes,
+        each("stride", "1"),
+        each("rhs_dilate", "1"),
+        each("pad", "0_0"),
+    ):
+        reach = (size - 1) * int(hole) + 1
+        most = out * int(stride) - 1 + reach - sum(int(n) for n in pads.split("_"))
+        if most < reach:
+            return True
+    return False

@@ -137,7 +137,7 @@ def test_another_number_is_not_traced_again(row):
 
 
 @pytest.mark.parametrize(
-    "row", [row for row in ROWS if row.side or row.reads or row.letters], ids=lambda row: row.name
+    "row", [row for row in ROWS if row.side or row.reads or row.words], ids=lambda row: row.name
 )
 def test_no_naive_convolution_in_training(row):
     """The compiled loop of a population of two: what XLA:CPU has only a slow routine for must not be in it."""

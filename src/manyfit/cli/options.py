@@ -163,9 +163,15 @@ class Range:
     """
 
     data: Annotated[Path, tyro.conf.Positional, place("DATA")]
-    """A table or images, as for manyfit fit."""
+    """A table, images, texts or sentences, as for manyfit fit."""
     target: Annotated[str | None, arg("COLUMN")] = None
     """The column to predict."""
+    text: Annotated[str | None, arg("COLUMN")] = None
+    """Labelled texts and words: the column that holds them, as for manyfit fit."""
+    sentence: Annotated[str | None, arg("COLUMN|blank")] = None
+    """Labelled words: of a table the column that says of which sentence each is, as for manyfit fit."""
+    model: Annotated[str, arg("NAME")] = "auto"
+    """The network, as for manyfit fit."""
     optimizer: Annotated[str | None, arg("NAME", "adamw")] = None
     """How weights move."""
     schedule: Annotated[str | None, arg("NAME", "constant")] = None
@@ -201,9 +207,13 @@ class Curve:
     """
 
     data: Annotated[Path, tyro.conf.Positional, place("DATA")]
-    """A table or images, as for manyfit fit."""
+    """A table, images, texts or sentences, as for manyfit fit."""
     target: Annotated[str | None, arg("COLUMN")] = None
     """The column to predict."""
+    text: Annotated[str | None, arg("COLUMN")] = None
+    """Labelled texts and words: the column that holds them, as for manyfit fit."""
+    sentence: Annotated[str | None, arg("COLUMN|blank")] = None
+    """Labelled words: of a table the column that says of which sentence each is, as for manyfit fit."""
     model: Annotated[str, arg("NAME")] = "auto"
     """The network, as for manyfit fit."""
     metric: Annotated[str | None, arg("NAME")] = None

@@ -6,7 +6,7 @@ import math
 
 from markupsafe import Markup
 
-from manyfit.report.files import RunFiles
+from manyfit.report.files import RunFiles, nested, real
 from manyfit.report.findings import Findings
 from manyfit.report.numbers import data, interval, metric_name
 
@@ -51,6 +51,9 @@ _TASKS = {
     "regression": "predicting a number",
 }
 
+
+NAIVE = {"naive_": "the last value has", "seasonal_": "the last season"}
+"""Forecasts that learn nothing, by the prefix of their measures."""
 
 _STAGES = {
     "data": "reading",
@@ -123,7 +126,20 @@ def headline(run: RunFiles, found: Findings) -> Markup:
         subject = Markup("An agent of this run ")
     elif target:
         subject = Markup("A network trained to predict <em>{}</em> ").format(target)
-    return subject + said + tail
+    return subject + said + tail + _beside(run)
+
+
+def _beside(run: RunFiles) -> Markup:
+    """What forecasts that learn nothing come to on the same windows, as a sentence; empty for other tasks."""
+    scores, found = nested(run.summary, "scores"), []
+    for prefix, name in NAIVE.items():
+        one = nested(scores, f"{prefix}{run.metric}")
+        mean, low, high = (real(one.get(end)) for end in ("mean", "low", "high"))
+        if math.isfinite(mean):
+            found.append(Markup("{} {}").format(name, data(mean, interval(mean, low, high, run.metric)[0])))
+    if not found:
+        return Markup("")
+    return Markup(" On the same windows {}.").format(Markup(", ").join(found))
 
 
 def _without_choice(run: RunFiles, found: Findings) -> Markup:
