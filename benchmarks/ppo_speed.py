@@ -85,4 +85,6 @@ for seeds in asked.seeds:
         command = [asked.python, str(script), str(asked.peer), str(seeds), str(asked.steps), str(asked.runs)]
         last = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
         steps, compiling_s, training_s, mean = last.split()
-        line("purejaxrl", seeds, int(steps), float(compiling_s), float(training_s), f"{float(mean):.0f} (mean)")
+        line(
+            "purejaxrl", seeds, int(steps), float(compiling_s), float(training_s), f"{float(mean):.0f} (mean)"
+        )

@@ -41,7 +41,9 @@ def main() -> None:
     given = parser.parse_args()
     for name in given.sets:
         file, published = SETS[name]
-        lines = gzip.decompress(next(given.folder.rglob(file)).read_bytes()).decode("latin-1").strip().split("\n")
+        lines = (
+            gzip.decompress(next(given.folder.rglob(file)).read_bytes()).decode("latin-1").strip().split("\n")
+        )
         labels, sentences = zip(*(line.split(" ", 1) for line in lines))
         started = time.perf_counter()
         peer = make_pipeline(
