@@ -159,4 +159,4 @@ def test_rates_of_words(place, capsys):
         )
         == 0
     )
-    assert len(json.loads(capsys.readouterr().out)["rates"]) == 2
+    assert len(json.loads(capsys.readouterr().out)["rates"]) == 3
