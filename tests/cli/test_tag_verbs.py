@@ -138,25 +138,6 @@ def test_what_is_refused(place, capsys, more, message):
 
 
 def test_rates_of_words(place, capsys):
-    words = str(place / "names.conll")
-    assert (
-        main(
-            [
-                "range",
-                words,
-                "--target",
-                "last",
-                "--model",
-                "cnn",
-                "--rates",
-                "2",
-                "--seeds",
-                "1",
-                "--steps",
-                "2",
-                "--json",
-            ]
-        )
-        == 0
-    )
+    small = "--target last --model cnn --rates 3 --seeds 1 --steps 2 --json"
+    assert main(["range", str(place / "names.conll"), *small.split()]) == 0
     assert len(json.loads(capsys.readouterr().out)["rates"]) == 3
