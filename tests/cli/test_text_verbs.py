@@ -67,3 +67,20 @@ def test_rates_and_growth(place, capsys):
     assert len(json.loads(capsys.readouterr().out)["rates"]) == 3
     assert main(["curve", *data, "--shares", "0.5", "1", "--folds", "2", "--epochs", "2"]) == 0
     assert len(json.loads(capsys.readouterr().out)["sizes"]) == 2
+
+
+def test_a_column_beside_the_text(place, capsys):
+    """The text says nothing and the column everything."""
+    rows = [(f"word{i % 5} word{i % 3}", i % 7, "yes" if i % 7 > 3 else "no") for i in range(70)]
+    with open(place / "beside.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("said", "stars", "liked"), *rows])
+    data, run = str(place / "beside.csv"), str(place / "beside")
+    plan = ["--folds", "2", "--seeds", "1", "--epochs", "60", "--patience", "0", "--out", run, "--quiet"]
+    assert main(["fit", data, "--text", "said", "--target", "liked", *plan]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", run, data]) == 0
+    assert "accuracy 1" in capsys.readouterr().out
+    (place / "bare.csv").write_text("said\nword1 word2\n")
+    assert main(["predict", run, str(place / "bare.csv")]) == 1
+    assert "lacks the column 'stars'" in capsys.readouterr().err
+    assert "What it read in the texts" in (place / "beside" / "report.html").read_text()

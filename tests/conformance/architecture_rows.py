@@ -30,6 +30,9 @@ class Row:
     words: int = 0
     """How many words a network of texts knows."""
 
+    beside: int = 0
+    """How many numbers stand beside a text."""
+
     letters: int = 0
     """How many characters a tagger knows; it answers for each word."""
 
@@ -70,6 +73,12 @@ ROWS = [
     Row(models.UNet((4, 6)), 8, pixels=True),
     Row(models.BagOfWords(4, pairs=5, dropout=0.2), 0, {"dropout": 0.5}, words=9),
     Row(models.TextCNN(4, (2, 3), 3, dropout=0.2), 0, {"dropout": 0.5}, words=9),
+    Row(
+        models.TextAndColumns(models.BagOfWords(4, dropout=0.2), models.MLP((6,), dropout=0.2)),
+        0,
+        words=9,
+        beside=3,
+    ),
     Row(models.TextRNN("gru", 4, 3, layers=2, dropout=0.2), 0, {"dropout": 0.5}, words=9),
     Row(models.TextTransformer(8, 1, 2, 2, dropout=0.2), 0, {"dropout": 0.5}, words=9),
     Row(tagger("lstm"), 0, {"dropout": 0.5, "word_dropout": 0.5}, words=9, letters=6, between=(7,)),

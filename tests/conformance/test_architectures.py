@@ -38,6 +38,8 @@ def inputs_of(row, dtype=jnp.float32, seed=1):
         lengths = jnp.array([7, 3, 1])
         here = jnp.arange(7) < lengths[:, None]
         read = {"tokens": jnp.where(here, tokens, 0), "lengths": lengths}
+        if row.beside:
+            read |= draw({"numeric": jax.ShapeDtypeStruct((ROWS_OF_A_BATCH, row.beside), dtype)}, seed)
         if row.letters:
             drawn = jax.random.randint(jax.random.key(seed + 9), (ROWS_OF_A_BATCH, 7, 4), 4, row.letters)
             read["characters"] = jnp.where(here[..., None], drawn, 0)

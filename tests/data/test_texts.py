@@ -81,7 +81,7 @@ def test_the_vocabulary_holds_no_more_than_training_rows_can_have():
 
 def test_a_line_of_ten_megabytes(tmp_path):
     place = table(tmp_path / "a.csv", [("word " * 2_000_000, "yes"), *zip(SAID, LIKED)])
-    assert read_texts(place, "said", "liked").tokens.shape == (7, 512)
+    assert read_texts(place, "said", "liked").tokens.shape == (7, 2048)
 
 
 def test_latin_1_is_read_when_it_is_said(tmp_path):
@@ -124,3 +124,29 @@ def test_bad_tables(rows, message):
 def test_bad_folders(tmp_path, texts, message):
     with pytest.raises(DataError, match=message):
         read_texts(folder(tmp_path / "r", **texts))
+
+
+def test_columns_beside_a_text():
+    rows = {
+        "said": ["a b", "b c", "c d", "d a", "a c", "b d"],
+        "stars": [1.0, 2.0, None, 4.0, 5.0, 3.0],
+        "shop": ["x", "y", "x", "y", "x", "x"],
+        "liked": ["n", "n", "y", "y", "y", "n"],
+    }
+    found = read_texts(rows, "said", "liked")
+    assert [column["name"] for column in found.columns] == ["stars", "shop"]
+    assert found.beside["numeric"].shape == found.beside["category"].shape == (6, 1)
+    assert np.isnan(found.beside["numeric"][2, 0])
+    schema = TextSchema.from_json(json.loads(json.dumps(found.schema.to_json())))
+    again = schema.encode({"said": ["zz a"], "shop": ["y"], "stars": [2.5]})
+    assert again["numeric"].tolist() == [[2.5]] and again["category"].tolist() == [[1]]
+    assert again["tokens"].tolist() == [schema.tokenizer.encode("zz a").tolist()]
+    with pytest.raises(DataError, match="also reads 'stars', 'shop'"):
+        schema.encode(["a b"])
+    with pytest.raises(DataError, match="lacks the column 'shop'"):
+        schema.encode({"said": ["a"], "stars": [1.0]})
+    assert not read_texts(rows, "said", "liked", drop=("stars", "shop")).beside
+    assert list(read_texts(rows, "said", "liked", kinds={"stars": "category"}).beside["category"].shape) == [
+        6,
+        2,
+    ]

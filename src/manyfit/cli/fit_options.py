@@ -119,12 +119,16 @@ class Fit(Options):
     """Running text: attention heads."""
 
     text: Annotated[str | None, arg("COLUMN")] = None
-    """Labelled texts: the column that holds them; a folder of .txt files in a folder per class needs none."""
+    """Labelled texts: the column that holds them, beside which the other columns are read too (--drop leaves one out);
+    a folder of .txt files in a folder per class needs none."""
     target_text: Annotated[str | None, arg("COLUMN")] = None
     """Pairs of texts: the column that holds what the text of --text is to become, a translation, say."""
     min_count: Annotated[int | None, arg("N", "2 for words, else 1")] = None
     """Labelled texts: how often a token occurs in a fold's training rows to be known."""
-    length: Annotated[int | None, arg("TOKENS", "99 % of the texts, at most 512; series whole")] = None
+    length: Annotated[
+        int | None,
+        arg("TOKENS", "99 % of the texts, at most 2,048 (rnn, gru, lstm, transformer: 512); series whole"),
+    ] = None
     """Labelled texts and series: how many tokens or steps of each are read, from its beginning. Labelled words: how
     many of a sentence are read at once (95 % of the sentences, 32 to 256); a longer one is read in pieces."""
     encoding: Annotated[str | None, arg("NAME", "utf-8")] = None
@@ -144,8 +148,9 @@ class Fit(Options):
     mobilenet, vit … for images; bow, textcnn, rnn, gru, lstm, transformer for labelled texts; lstm, lstm-crf, gru,
     rnn, transformer, cnn for labelled words; decoder, gpt, lstm, gru, rnn for running text; transformer, lstm for
     pairs of texts; resnet1d, inception, tcn, rnn, gru, lstm, mingru for labelled series; 'auto' takes an MLP for
-    tables, a small CNN for images, a bag of words for labelled texts, an LSTM for labelled words (lstm-crf where
-    labels mark spans), resnet1d for labelled series and the decoder for running text."""
+    tables, a small CNN for images, textcnn for labelled texts of at most 128 words and bow for longer ones, an LSTM
+    for labelled words (lstm-crf where labels mark spans), resnet1d for labelled series and the decoder for running
+    text."""
     latent: Annotated[int | None, arg("N", "images 16, tables 4 to 16")] = None
     """Autoencoders (autoencoder, denoising, sparse, contractive, vae, beta-vae, iwae, vq-vae, fsq, masked): the code's
     numbers. They need no target; one that is given is left out of the inputs."""

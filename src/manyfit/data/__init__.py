@@ -14,7 +14,7 @@ from manyfit.data.tag_preprocess import TagPreprocess
 from manyfit.data.tag_schema import TagSchema
 from manyfit.data.tagged import Tagged
 from manyfit.data.tagged import read as read_tagged
-from manyfit.data.text_preprocess import TextPreprocess
+from manyfit.data.text_preprocess import TextAndTablePreprocess, TextPreprocess
 from manyfit.data.texts import Texts, TextSchema
 from manyfit.data.texts import read as read_texts
 from manyfit.data.tokenizers import learn as learn_tokenizer
@@ -34,6 +34,7 @@ __all__ = [
     "TagPreprocess",
     "TagSchema",
     "Tagged",
+    "TextAndTablePreprocess",
     "TextPreprocess",
     "TextSchema",
     "Texts",

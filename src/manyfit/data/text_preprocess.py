@@ -1,14 +1,16 @@
-"""Which words a network may know: those of the training rows of its fold."""
+"""Which words a network may know: those of the training rows of its fold; and columns beside a text."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from manyfit.data.preprocess import TablePreprocess
 from manyfit.data.tokenizers import PAD, SPECIAL, UNKNOWN
 from manyfit.errors import ConfigError
 
@@ -72,5 +74,30 @@ class TextPreprocess:
         return {"tokens": tokens, "lengths": jnp.sum(tokens != PAD, axis=1, dtype=jnp.int32)}
 
     def apply(self, stats: Mapping[str, jax.Array], inputs: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+        """``features`` of ``encode``."""
+        return self.features(stats, self.encode(stats, inputs))
+
+
+@dataclass(frozen=True)
+class TextAndTablePreprocess:
+    """A text and the columns beside it, each by a preprocessing of its own."""
+
+    text: TextPreprocess
+    table: TablePreprocess
+
+    def fit(self, inputs: Mapping[str, jax.Array], weight: jax.Array) -> dict[str, Any]:
+        """``{"text": the vocabulary, "table": the statistics of the columns}`` of the rows with a weight."""
+        return {"text": self.text.fit(inputs, weight), "table": self.table.fit(inputs, weight)}
+
+    def encode(self, stats: Mapping[str, Any], inputs: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+        """Tokens within the vocabulary, and the encoded columns."""
+        return {**self.text.encode(stats["text"], inputs), **self.table.encode(stats["table"], inputs)}
+
+    def features(self, stats: Mapping[str, Any], encoded: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+        """The features of both."""
+        columns = {name: x for name, x in encoded.items() if name != "tokens"}
+        return {**self.text.features(stats["text"], encoded), **self.table.features(stats["table"], columns)}
+
+    def apply(self, stats: Mapping[str, Any], inputs: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
         """``features`` of ``encode``."""
         return self.features(stats, self.encode(stats, inputs))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import dataclasses
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from manyfit.data.columns import MISSING, Column, column_of
+from manyfit.data.columns import Column, column_of
 from manyfit.data.reading import Raw, load
 from manyfit.data.schema import Schema
 from manyfit.data.table import read as read_table
@@ -20,8 +21,8 @@ from manyfit.data.text_files import class_of, files_by_class, is_text_file, read
 from manyfit.data.tokenizers import PAD, UNKNOWN, Tokenizer, from_json, learn
 from manyfit.errors import ConfigError, DataError, nearest
 
-MOST_TOKENS = 512
-"""Texts are cut here unless told otherwise."""
+MOST_TOKENS = 2048
+"""Texts are cut here unless told otherwise: what a review comes to is said at its end."""
 LONGEST_CELL = 1 << 28
 
 
@@ -33,7 +34,7 @@ class TextSchema:
     length: int
     """Tokens of a text: shorter ones are padded at the end, of longer ones the beginning is read."""
     labels: Schema
-    """The target, and how the source was written; it has no input columns."""
+    """The target, how the source was written, and the columns that are read beside the text."""
     text: str | None = None
     """The column of texts; None where each text was a file."""
     encoding: str = "utf-8"
@@ -65,11 +66,20 @@ class TextSchema:
         return [path] if self.text is None and path.is_file() and is_text_file(path) else []
 
     def encode(self, source: Any) -> dict[str, np.ndarray]:
-        """``{"tokens": int32 (n, length)}`` of texts."""
+        """``{"tokens": int32 (n, length)}`` of texts, and ``Schema.encode`` of the columns beside them."""
+        beside: dict[str, np.ndarray] = {}
+        if self.labels.columns:
+            if isinstance(source, (list, tuple)) and all(isinstance(text, str) for text in source):
+                names = ", ".join(repr(column.name) for column in self.labels.columns)
+                raise DataError(
+                    f"these are texts alone; the model also reads {names}: give a table with them"
+                )
+            source = self.labels.read(self._raw(source), self.labels.target)
+            beside = self.labels.encode_raw(source)
         texts = self.texts(source)
         if not texts:
             raise DataError("there are no texts to predict")
-        return {"tokens": padded([self.tokenizer.encode(text) for text in texts], self.length)}
+        return {"tokens": padded([self.tokenizer.encode(text) for text in texts], self.length), **beside}
 
     def encode_target(self, source: Any) -> np.ndarray:
         """The labels of the texts that ``encode`` gives: int32 class indices, or float32 values."""
@@ -133,6 +143,10 @@ class Texts:
     warnings: tuple[str, ...] = ()
     cut: int = 0
     """Texts that are longer than ``length``."""
+    beside: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
+    """``numeric`` and ``category`` of the other columns, as ``Table.inputs``; empty where there are none to read."""
+    columns: tuple[dict[str, Any], ...] = ()
+    """What each of the other columns is."""
 
     def __len__(self) -> int:
         return len(self.target)
@@ -160,11 +174,14 @@ def read(
     tokenizer: str = "word",
     vocabulary: int | None = None,
     length: int | None = None,
+    most: int = MOST_TOKENS,
     encoding: str = "utf-8",
     task: str | None = None,
     group: str | None = None,
     time: str | None = None,
     weight: str | None = None,
+    drop: Iterable[str] = (),
+    kinds: Mapping[str, str] | None = None,
     header: bool = True,
     missing_target: str = "refuse",
 ) -> Texts:
@@ -175,7 +192,8 @@ def read(
     learned from all texts without their labels; which of its tokens a network may know is decided in each fold, by
     the training rows alone (``TextPreprocess``). ``vocabulary`` is the most ids of a ``bpe`` or ``wordpiece``
     tokenizer. ``length`` is how many tokens of a text are read: by default the 99th percentile of the lengths, at
-    most 512. ``group``, ``time``, ``weight``, ``task``, ``header`` and ``missing_target`` are as of ``read_table``.
+    most ``most``. All other columns that can be used are read beside the text, as ``read_table`` reads them;
+    ``drop``, ``kinds``, ``group``, ``time``, ``weight``, ``task``, ``header`` and ``missing_target`` are its own.
 
     Raises ``DataError`` for what cannot be learned from, naming the place and the mend.
 
@@ -187,10 +205,13 @@ def read(
         raise ConfigError(f"length={length}: give the number of tokens to read of a text, at least 1")
     warnings: list[str] = []
     special: dict[str, Any] = {}
+    beside: dict[str, np.ndarray] = {}
+    columns: tuple[dict[str, Any], ...] = ()
     if isinstance(source, (str, Path)) and Path(source).is_dir():
         folder = Path(source)
-        for name, value in {"group": group, "time": time, "weight": weight}.items():
-            if value is not None:
+        given = {"group": group, "time": time, "weight": weight, "drop": tuple(drop), "kinds": kinds}
+        for name, value in given.items():
+            if value:
                 raise ConfigError(
                     f"{folder}: {name} names a column, and this is a folder of texts; leave it out"
                 )
@@ -219,27 +240,28 @@ def read(
         )
         assert column is not None
         assert target is not None
-        # the table's reader judges target, groups, times and weights; the text itself is no column to it
+        # the table's reader judges targets, groups, times, weights and all columns but the text; so that it has one
+        # where there is no other, the number of the row stands for the text
         table = read_table(
-            _without(raw, column, target, [group, time, weight]),
+            _without(raw, column, target),
             target,
             task=task,
             group=group,
             time=time,
             weight=weight,
-            kinds={_PLACE: "number"},
+            drop=drop,
+            kinds={**(kinds or {}), _PLACE: "number"},
             missing_target=missing_target,
         )
         rows = np.flatnonzero(~raw[target].missing) if missing_target == "drop" else np.arange(len(raw))
-        texts = cells_of(raw.take(rows), column)
-        others = [n for n in raw.names if n not in (column, target, group, time, weight)]
-        if others:
-            warnings.append(
-                f"only the text is read: {len(others)} other columns are left out, such as {others[0]!r}"
-            )
+        kept = raw.take(rows)
+        texts = cells_of(kept, column)
         warnings += table.warnings
-        found = table.schema
-        labels = Schema((), (), found.target, found.task, found.classes, MISSING, raw.named)
+        inputs = tuple(c for c in table.schema.columns if c.name != _PLACE)
+        others = tuple(name for name in raw.names if name != target)
+        labels = dataclasses.replace(table.schema, columns=inputs, names=others)
+        beside = labels.encode_raw(kept) if inputs else {}
+        columns = tuple(entry for entry in table.columns if entry["name"] not in (_PLACE, target))
         codes, where = table.target, raw.source
         special = {"weight": table.weight, "groups": table.groups, "time": table.time}
     _refuse_useless(texts, where, warnings)
@@ -247,11 +269,11 @@ def read(
     encoded = [made.encode(t) for t in texts]
     counts = np.array([len(ids) for ids in encoded])
     if length is None:
-        length = int(min(max(1, np.ceil(np.percentile(counts, 99))), MOST_TOKENS))
+        length = int(min(max(1, np.ceil(np.percentile(counts, 99))), most))
     cut = int((counts > length).sum())
     tokens = padded(encoded, length)
     digest = hashlib.sha256(repr((made.kind, length, labels.classes, codes.dtype.str)).encode())
-    for part in (tokens, np.ascontiguousarray(codes)):
+    for part in (tokens, np.ascontiguousarray(codes), *map(np.ascontiguousarray, beside.values())):
         digest.update(part.data)
     digest.update("\0".join(texts).encode("utf-8", "surrogatepass"))
     return Texts(
@@ -263,6 +285,8 @@ def read(
         fingerprint="sha256:" + digest.hexdigest(),
         warnings=tuple(warnings),
         cut=cut,
+        beside=beside,
+        columns=columns,
         **special,
     )
 
@@ -288,8 +312,8 @@ def _named(raw: Raw, key: str | None) -> str | None:
     return raw.names[int(key)]
 
 
-def _without(raw: Raw, text: str, target: str, others: Sequence[str | None]) -> Raw:
-    """The columns that are not texts, and the number of each row as the one input."""
+def _without(raw: Raw, text: str, target: str) -> Raw:
+    """The columns but the text, and the number of each row in its place."""
     if text not in raw.names:
         raise DataError(
             f"{raw.source} has no column {text!r} (text); {nearest(text, raw.names)}: name it with --text"
@@ -298,8 +322,7 @@ def _without(raw: Raw, text: str, target: str, others: Sequence[str | None]) -> 
         raise DataError(f"{raw.source} has no column {target!r} (target); {nearest(target, raw.names)}")
     if text == target:
         raise ConfigError(f"{text!r} is both the text and the target: name two columns")
-    wanted = {target, *others}
-    kept = tuple(c for c in raw.columns if c.name in wanted)
+    kept = tuple(c for c in raw.columns if c.name != text)
     place = Column(_PLACE, numbers=np.arange(len(raw), dtype=np.float64))
     return Raw(raw.source, (place, *kept), raw.fingerprint, raw.named, raw.lines)
 

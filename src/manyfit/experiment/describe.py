@@ -21,6 +21,7 @@ def known() -> dict[str, type]:
         SeriesPreprocess,
         TablePreprocess,
         TagPreprocess,
+        TextAndTablePreprocess,
         TextPreprocess,
         Vectors,
     )
@@ -36,6 +37,7 @@ def known() -> dict[str, type]:
     )
 
     parts: list[type] = [
+        TextAndTablePreprocess,
         TextPreprocess,
         TagPreprocess,
         SeriesPreprocess,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -38,9 +38,7 @@ def text_examples(task: Task, result: Result) -> list[dict[str, Any]]:
     folds = np.array([m["fold"] for m in rows])
     tokenizer = encoder.schema.tokenizer
     objective = predictor.objective
-    many = jax.jit(
-        jax.vmap(lambda model, tokens: objective.predict(model, {"inputs": {"tokens": tokens}}), (0, None))
-    )
+    many = jax.jit(jax.vmap(lambda model, inputs: objective.predict(model, {"inputs": inputs}), (0, None)))
     told = []
     places, group = chosen(found["output"], found["target"])
     for place, kind in zip(places, group):
@@ -50,8 +48,9 @@ def text_examples(task: Task, result: Result) -> list[dict[str, Any]]:
         if not len(members):
             continue
         models = jax.tree.map(lambda leaf, m=members: jnp.asarray(leaf[m]), predictor.models)
+        beside = {name: x[row] for name, x in task.data["inputs"].items() if name != "tokens"}
         tokens = task.data["inputs"]["tokens"][row]
-        weights = occlusion(_probability(many, models, called), tokens)
+        weights = occlusion(_probability(many, models, called, beside), tokens)
         real = np.flatnonzero(tokens != PAD)[:LONGEST]
         told.append(
             {
@@ -67,8 +66,16 @@ def text_examples(task: Task, result: Result) -> list[dict[str, Any]]:
     return told
 
 
-def _probability(many: Any, models: Any, called: int) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda tokens: np.asarray(many(models, tokens)).mean(axis=0)[:, called]
+def _probability(
+    many: Any, models: Any, called: int, beside: Mapping[str, np.ndarray]
+) -> Callable[[np.ndarray], np.ndarray]:
+    """The probability of a class by tokens ``(B, T)``, all other inputs being those of one row."""
+
+    def probability(tokens: np.ndarray) -> np.ndarray:
+        rest = {name: np.broadcast_to(x, (len(tokens), *x.shape)) for name, x in beside.items()}
+        return np.asarray(many(models, {"tokens": tokens, **rest})).mean(axis=0)[:, called]
+
+    return probability
 
 
 def texts_json(task: Task, result: Result) -> str:

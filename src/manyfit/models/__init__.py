@@ -16,6 +16,7 @@ from manyfit.models.series_classifiers import InceptionTime, SeriesResNet, Serie
 from manyfit.models.tabm import TabM
 from manyfit.models.tagger import Tagger
 from manyfit.models.tcn import SeriesTCN
+from manyfit.models.text_and_columns import TextAndColumns
 from manyfit.models.textcnn import TextCNN
 from manyfit.models.textrnn import TextRNN
 from manyfit.models.texttransformer import TextTransformer
@@ -38,6 +39,7 @@ PARTS = (
     ViT,
     WideResNet,
     BagOfWords,
+    TextAndColumns,
     TextCNN,
     TextRNN,
     TextTransformer,
@@ -75,6 +77,7 @@ __all__ = [
     "SeriesTCN",
     "TabM",
     "Tagger",
+    "TextAndColumns",
     "TextCNN",
     "TextRNN",
     "TextTransformer",

@@ -63,6 +63,7 @@ class Plan:
     epochs: int
     patience: int
     batch_size: int
+    validation: float = 0.2
 
 
 def experiment_for(task: Task, asked: Mapping[str, Any]) -> Experiment:
@@ -154,7 +155,7 @@ def planned(objective: Any, task: Task, asked: Mapping[str, Any], plan: Plan) ->
         epochs=given(asked, "epochs", plan.epochs),
         patience=None if patience == 0 else patience,
         batch_size=given(asked, "batch_size", plan.batch_size),
-        validation=given(asked, "validation", 0.2),
+        validation=given(asked, "validation", plan.validation),
         seed=given(asked, "seed", 0),
         repeats=given(asked, "repeats", 20 if asked.get("plan") == "bootstrap" else 1),
         metric=asked.get("metric"),

@@ -137,12 +137,16 @@ def _series(path: Path, options: Any) -> Task:
     return series_task(found, scaling=options.scaling, metric=options.metric)
 
 
+STEPS_OF_OTHERS = 512
+"""Tokens of a text that a recurrent network or a transformer reads unless told otherwise: they pay for more."""
+
+
 def _texts(path: Path, options: Any) -> Task:
     from manyfit.data import texts
     from manyfit.tasks.texts import text_task
 
     models = dict.fromkeys(("context", "steps", "width", "depth", "heads"))
-    _refuse(options, path, {"size": None, "drop": (), "kinds": (), **models}, "is not for labelled texts")
+    _refuse(options, path, {"size": None, **models}, "is not for labelled texts")
     found = texts.read(
         path,
         options.text,
@@ -150,11 +154,14 @@ def _texts(path: Path, options: Any) -> Task:
         tokenizer={None: "word", "char": "character"}.get(options.tokenizer, options.tokenizer),
         vocabulary=options.vocabulary,
         length=options.length,
+        most=texts.MOST_TOKENS if options.model in ("auto", "bow", "textcnn") else STEPS_OF_OTHERS,
         encoding=options.encoding or "utf-8",
         task=None if options.task == "auto" else options.task,
         group=options.group,
         time=options.time,
         weight=options.weight,
+        drop=options.drop,
+        kinds=_kinds(options.kinds),
         header=options.header,
         missing_target=options.missing_target,
     )

@@ -8,9 +8,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from manyfit.data.text_preprocess import TextPreprocess
+from manyfit.data.preprocess import TablePreprocess
+from manyfit.data.text_preprocess import TextAndTablePreprocess, TextPreprocess
 from manyfit.data.texts import Texts, TextSchema
 from manyfit.data.tokenizers import SPECIAL
+from manyfit.tasks.tables import BINS
 from manyfit.tasks.task import Kind, Task
 
 MOST_WORDS = 20_000
@@ -48,14 +50,18 @@ def text_task(
 
     Of words a network knows the ``vocabulary`` most frequent in its training rows (20,000 ids unless given) that
     occur ``min_count`` times there (twice unless given, so that the others teach it what an unknown word is like);
-    of characters, bytes and pieces of words all that occur.
+    of characters, bytes and pieces of words all that occur. Columns beside the text are scaled per fold, as a table's.
     """
     tokenizer = texts.schema.tokenizer
     words = tokenizer.kind == "word"
     least = (2 if words else 1) if min_count is None else min_count
     most = MOST_WORDS if vocabulary is None else vocabulary
     known = TextPreprocess.of(texts.tokens, tokenizer.size, most, least)
-    data: dict[str, Any] = {"inputs": {"tokens": texts.tokens}, "target": texts.target}
+    preprocess: Any = known
+    counts = tuple(texts.schema.labels.cardinalities)
+    if texts.beside:
+        preprocess = TextAndTablePreprocess(known, TablePreprocess(bins=BINS, cardinalities=counts))
+    data: dict[str, Any] = {"inputs": {"tokens": texts.tokens, **texts.beside}, "target": texts.target}
     if texts.weight is not None:
         data["weight"] = texts.weight
     return Task(
@@ -65,8 +71,8 @@ def text_task(
         metric=metric,
         target=texts.schema.labels.target,
         classes=texts.classes,
-        preprocess=known,
-        cardinalities=(known.size,),
+        preprocess=preprocess,
+        cardinalities=(known.size, *(count + 2 for count in counts)),
         groups=texts.groups,
         time=texts.time,
         encoder=TextsEncoder(texts.schema),
@@ -76,7 +82,7 @@ def text_task(
             "rows": len(texts),
             "fingerprint": texts.fingerprint,
             "summary": f"{texts.summary()}; a network knows at most {known.size - len(SPECIAL):,} of its training rows",
-            "columns": [],
+            "columns": list(texts.columns),
             "warnings": list(texts.warnings),
         },
     )
