@@ -1,11 +1,12 @@
 """What the tuner itself costs a trial, beside Optuna alone: suggesting and being told, with nothing trained.
 
-    python benchmarks/tuner_overhead.py [--trials 64 256 1000]
+    python benchmarks/tuner_overhead.py [--trials 64 256 1000] [--ray]
 
 Everybody searches the same three numbers and one choice of a formula's minimum. Ours suggests in batches of 16 (TPE) or
 all at once (Sobol', random), from what it was told; Optuna asks and tells one by one. Milliseconds are of CPU
 time, so that other work on the machine hardly counts; ``crossover`` is how long a trial has to train for the tuner
-to take a hundredth of it.
+to take a hundredth of it. ``--ray`` adds Ray Tune with 64 random trials on two workers (``pip install "ray[tune]"``); its
+seconds are of the wall clock, once it has started, for the work is its processes' own.
 """
 
 from __future__ import annotations
@@ -77,6 +78,34 @@ def optunas(method: str, trials: int) -> tuple[float, float]:
     return time.process_time() - started, study.best_value
 
 
+def rays(trials: int) -> tuple[float, float]:
+    """Wall seconds of as many random trials by Ray Tune, and the best value."""
+    import logging
+
+    import ray
+    from ray import tune
+
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    space = {
+        "rate": tune.loguniform(1e-4, 1e-1),
+        "decay": tune.loguniform(1e-6, 1e-1),
+        "dropout": tune.uniform(0.0, 0.5),
+        "width": tune.choice([32, 64, 128]),
+    }
+
+    def search(count: int) -> Any:
+        setting = tune.TuneConfig(metric="loss", mode="min", num_samples=count)
+        run = tune.RunConfig(verbose=0)
+        return tune.Tuner(
+            lambda values: {"loss": worth(values)}, param_space=space, tune_config=setting, run_config=run
+        ).fit()
+
+    search(2)  # its workers
+    started = time.perf_counter()
+    best = search(trials).get_best_result().metrics["loss"]
+    return time.perf_counter() - started, best
+
+
 def line(name: str, trials: int, found: tuple[float, float]) -> Sequence[str]:
     each = 1000 * found[0] / trials
     return [name, str(trials), f"{found[0]:.2f}", f"{each:.2f}", f"{each / 10:.2f}", f"{found[1]:.4f}"]
@@ -85,6 +114,7 @@ def line(name: str, trials: int, found: tuple[float, float]) -> Sequence[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, nargs="+", default=[64, 256, 1000])
+    parser.add_argument("--ray", action="store_true")
     given = parser.parse_args()
     print(measure.machine(), flush=True)
     ours("tpe", 32), optunas("tpe", 32)  # imports
@@ -95,6 +125,8 @@ def main() -> None:
             rows.append([*line(f"manyfit, {method}", trials, ours(method, trials))])
         for other in ("tpe", "random"):
             rows.append([*line(f"Optuna, {other}", trials, optunas(other, trials))])
+    if given.ray:
+        rows.append([*line("Ray Tune, random (wall clock)", 64, rays(64))])
     print(measure.table(rows))
 
 
