@@ -5,8 +5,8 @@
 Everybody searches the same three numbers and one choice of a formula's minimum. Ours suggests in batches of 16 (TPE) or
 all at once (Sobol', random), from what it was told; Optuna asks and tells one by one. Milliseconds are of CPU
 time, so that other work on the machine hardly counts; ``crossover`` is how long a trial has to train for the tuner
-to take a hundredth of it. ``--ray`` adds Ray Tune with 16 random trials on two workers (``pip install "ray[tune]"``); its
-seconds are of the wall clock, once it has started, for the work is its processes' own.
+to take a hundredth of it. ``--ray`` adds Ray Tune with 16 random trials on two workers (``pip install "ray[tune]"``);
+its seconds are of the wall clock, once it has started, for the work is its processes' own.
 """
 
 from __future__ import annotations
