@@ -45,7 +45,7 @@ def sentences_of(path: Path) -> tuple[list[str], list[str]]:
             texts = [archive.extractfile(m).read().decode("latin-1") for m in files]
         return [Path(m.name).parent.name for m in files], texts
     lines = gzip.decompress(path.read_bytes()).decode("latin-1").strip().split("\n")
-    labels, texts = zip(*(line.split(" ", 1) for line in lines))
+    labels, _, texts = zip(*(line.partition(" ") for line in lines))
     return list(labels), list(texts)
 
 

@@ -3,12 +3,19 @@
 import statistics
 import sys
 import time
+import types
 
 import jax
 
 clone, seeds, steps, runs = sys.argv[1], *map(int, sys.argv[2:])
-sys.path.insert(0, clone)
-from purejaxrl.ppo import make_train  # noqa: E402
+sys.path.insert(0, f"{clone}/purejaxrl")
+# what its wrappers import and CartPole does not need
+for name in ("brax", "brax.envs", "brax.envs.wrappers", "brax.envs.wrappers.training", "navix"):
+    sys.modules[name] = types.ModuleType(name)
+sys.modules["brax"].envs = sys.modules["brax.envs"]
+sys.modules["brax.envs.wrappers.training"].AutoResetWrapper = object
+sys.modules["brax.envs.wrappers.training"].EpisodeWrapper = object
+from ppo import make_train  # noqa: E402
 
 config = {
     "LR": 2.5e-4,
