@@ -59,6 +59,8 @@ SERIES = [
     (32, 336, 7, 25, 7, 1, 1),
     (12, 32, 48, 3, 48, 1, 1),
 ]
+# the same with room for the kernel before the first step and after the last, as a network of texts reads words
+TEXTS = [(64, 25, 64, 3, 64, 1, 1), (64, 25, 64, 4, 64, 1, 1), (64, 25, 64, 5, 64, 1, 1)]
 PRODUCTS = ("output", "input_gradient", "kernel_gradient")
 
 
@@ -75,11 +77,13 @@ def main() -> None:
     lines = [["images", "kernel", "stride", "groups", "product", "limit", *WAYS]]
     rng = np.random.default_rng(0)
     series = "--series" in sys.argv[1:]
-    for batch, side, channels, window, features, stride, groups in SERIES if series else SHAPES:
+    for shape in [*SERIES, *TEXTS] if series else SHAPES:
+        batch, side, channels, window, features, stride, groups = shape
+        padding = ((0, 0), (window - 1, window - 1)) if series and shape in TEXTS else "SAME"
         height, tall, jump = (1, 1, 1) if series else (side, window, stride)
         x = jnp.asarray(rng.normal(size=(batch, height, side, channels)), jnp.float32)
         kernel = jnp.asarray(rng.normal(size=(tall, window, channels // groups, features)), jnp.float32)
-        geometry = _geometry(x.shape, kernel.shape, (jump, stride), "SAME", groups=groups)
+        geometry = _geometry(x.shape, kernel.shape, (jump, stride), padding, groups=groups)
         g = products.CONVOLUTIONS["output"](x, kernel, geometry)
         flops = 2 * tall * window * channels // groups * g.size
         for product in PRODUCTS:

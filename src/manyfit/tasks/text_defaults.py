@@ -24,8 +24,8 @@ from manyfit.tasks.task import Task
 from manyfit.tasks.texts import TextsEncoder
 
 SHORT = 128
-"""Tokens: up to here the default network is a convolution over words, and beyond a bag of them. Sentences gain by the
-order of words; of whole reviews the bag learns as much in a tenth of the time (``benchmarks/text.py``)."""
+"""Tokens: up to here the default network is a convolution over words, which sentences gain by (``benchmarks/text.py``);
+of longer texts it is a bag of words, which costs little of each word."""
 ENOUGH_TEXTS = 1000
 """Texts from which on a tenth of the training rows decides when to stop; a fifth does where there are fewer."""
 BAG_RATE = 1e-2
