@@ -203,13 +203,14 @@ def read(
     """
     if length is not None and length < 1:
         raise ConfigError(f"length={length}: give the number of tokens to read of a text, at least 1")
+    drop = tuple(drop)
     warnings: list[str] = []
     special: dict[str, Any] = {}
     beside: dict[str, np.ndarray] = {}
     columns: tuple[dict[str, Any], ...] = ()
     if isinstance(source, (str, Path)) and Path(source).is_dir():
         folder = Path(source)
-        given = {"group": group, "time": time, "weight": weight, "drop": tuple(drop), "kinds": kinds}
+        given = {"group": group, "time": time, "weight": weight, "drop": drop, "kinds": kinds}
         for name, value in given.items():
             if value:
                 raise ConfigError(
@@ -240,6 +241,12 @@ def read(
         )
         assert column is not None
         assert target is not None
+        for what, keys in (("drop", drop), ("kinds", kinds or ())):
+            for key in keys:
+                if key == column:
+                    raise ConfigError(f"{key!r} is the text, which {what} is not for: leave it out")
+                if _named(raw, key) not in raw.names:
+                    raise DataError(f"{raw.source} has no column {key!r} ({what}); {nearest(key, raw.names)}")
         # the table's reader judges targets, groups, times, weights and all columns but the text; so that it has one
         # where there is no other, the number of the row stands for the text
         table = read_table(
