@@ -130,7 +130,8 @@ def main() -> None:
             x, y, classes = data_of(name, given.folder)
             train, validation, test = folds_of(y, classes)
             archive = f"{scratch}/{name}.npz"
-            np.savez(archive, x=x, y=y, classes=classes, train=train, validation=validation, test=test)
+            parts = {"train": train, "validation": validation, "test": test}
+            np.savez(archive, x=x, y=y, classes=classes, pixels=name == "mnist", **parts)
             ours = traced("manyfit", archive, given.trials, 1, scratch)
             for peer in given.peers:
                 for workers in given.workers:

@@ -15,9 +15,10 @@ from manyfit.tune import Hyperband
 def main() -> None:
     archive, trials, started = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
     with np.load(archive) as data:
-        x, y, classes = data["x"], data["y"], bool(data["classes"])
+        x, y, classes, pixels = data["x"], data["y"], bool(data["classes"]), bool(data["pixels"])
         folds = list(zip(data["train"], data["validation"], data["test"]))
-    inputs = {"numeric": x, "categorical": np.zeros((len(x), 0), np.int32)}
+    columns = {"numeric": x, "categorical": np.zeros((len(x), 0), np.int32)}
+    inputs = {"pixels": x.reshape(len(x), 28, 28, 1)} if pixels else columns
     names = tuple(str(k) for k in range(int(y.max()) + 1)) if classes else ()
     kind = ("binary" if len(names) == 2 else "multiclass") if classes else "regression"
     task = Task(kind, {"inputs": inputs, "target": y}, rows=len(y), classes=names)

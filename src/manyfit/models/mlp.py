@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -34,6 +34,13 @@ class Embedded(Protocol):
     def sigma(self) -> float: ...
 
 
+NARROW = 0.3
+"""``input_gain`` of a table: columns that say little begin quiet, in place of noise that training never takes back.
+
+Pixels say what their neighbours say, and lose by it. ``benchmarks/input_gain.py`` is what it was chosen by.
+"""
+
+
 @dataclass(frozen=True)
 class MLP:
     """Dense layers with an activation and dropout after each hidden one.
@@ -43,6 +50,10 @@ class MLP:
     ``embedding_width`` outputs, ``periodic`` through learned sines and cosines
     (Gorishniy et al. 2022, "On Embeddings for Numerical Features in Tabular
     Deep Learning"). ``sigma`` is the spread of the initial frequencies.
+
+    Weights begin normal, of deviation ``gain / sqrt(inputs)``: a gain of ``sqrt(2)`` for relu and its kin
+    (He et al. 2015), 1 for others. ``input_gain`` is that of the first layer, by default 0.3 for a table's
+    columns (``NARROW``) and that of the other layers for pixels.
     """
 
     hidden: tuple[int, ...] = (128, 128)
@@ -52,6 +63,7 @@ class MLP:
     embedding_width: int = 8
     frequencies: int = 16
     sigma: float = 0.1
+    input_gain: Numeric | None = None
 
     def __post_init__(self) -> None:
         activation(self.activation) if isinstance(self.activation, str) else None
@@ -69,10 +81,14 @@ class MLPModule(nnx.Module):
     def __init__(self, spec: MLP, inputs: Inputs, outputs: int, rngs: nnx.Rngs) -> None:
         self.front = Front(spec, inputs, rngs)
         widths = (self.front.width, *spec.hidden)
-        relu = spec.activation in ("relu", "gelu", "silu", "elu")
-        start = nnx.initializers.variance_scaling(2.0 if relu else 1.0, "fan_in", "normal")
+        inner: Numeric = math.sqrt(2.0) if spec.activation in ("relu", "gelu", "silu", "elu") else 1.0
+        first = spec.input_gain if spec.input_gain is not None else inner if self.front.pixels else NARROW
+        gains = [first] + [inner] * (len(spec.hidden) - 1)
         self.layers = nnx.List(
-            [nnx.Linear(a, b, kernel_init=start, rngs=rngs) for a, b in itertools.pairwise(widths)]
+            [
+                nnx.Linear(a, b, kernel_init=_normal(gain), rngs=rngs)
+                for (a, b), gain in zip(itertools.pairwise(widths), gains)
+            ]
         )
         rate: Any = spec.dropout
         self.dropouts = nnx.List([Dropout(rate, rngs=rngs) for _ in spec.hidden])
@@ -125,6 +141,15 @@ class Front(nnx.Module):
         if self.pixels:
             parts.append(features["pixels"].reshape(len(features["pixels"]), -1))
         return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=1)
+
+
+def _normal(gain: Any) -> nnx.Initializer:
+    """Kernels of deviation ``gain / sqrt(inputs)``; the gain may be a member's own."""
+
+    def start(key: jax.Array, shape: Sequence[int], *options: Any) -> jax.Array:
+        return jax.random.normal(key, shape, *options) * (gain / math.sqrt(shape[0]))
+
+    return start
 
 
 def _embedding(
