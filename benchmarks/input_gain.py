@@ -1,4 +1,4 @@
-"""How narrow the first layer of a multilayer perceptron should begin: one program a data set, a gain and a rate a trial.
+"""How narrow a multilayer perceptron's first layer should begin: one program a data set, a gain and a rate a trial.
 
     python benchmarks/input_gain.py FOLDER [--data phoneme abalone adult mnist]
 
