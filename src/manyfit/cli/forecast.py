@@ -12,9 +12,12 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import tyro
 
+from manyfit.cli import show
 from manyfit.cli.arguments import arg, place
+from manyfit.cli.output import write_table
 from manyfit.cli.progress import Watcher, interrupts
-from manyfit.errors import ConfigError, DataError, RunError
+from manyfit.cli.runs import finish, new_run, stem, voice
+from manyfit.errors import ConfigError, DataError
 
 
 @dataclass
@@ -118,9 +121,7 @@ class Forecast:
 
 def forecast(options: Forecast, resume: Path | None = None) -> int:
     """``manyfit forecast``, and the going on of one in the folder ``resume``."""
-    from manyfit.cli import verbs
     from manyfit.data.series import read
-    from manyfit.engine import RunFolder
     from manyfit.experiment.forecasts import forecast_run
     from manyfit.tasks.forecasting import forecast_experiment
     from manyfit.tasks.forecasts import forecast_task
@@ -131,11 +132,7 @@ def forecast(options: Forecast, resume: Path | None = None) -> int:
         raise DataError(f"{options.data}: there is no such file; check the path")
     if not 0 < options.coverage < 1:
         raise ConfigError(f"coverage={options.coverage}: give a share between 0 and 1, such as 0.9")
-    out = resume or options.out or Path("runs") / verbs.stem(options.data)
-    if resume is None and RunFolder(out).exists():
-        raise RunError(
-            f"{out} holds a run already: go on with it (manyfit resume {out}), or name another folder with --out"
-        )
+    out = resume or new_run(options.out, stem(options.data))
     found = read(
         options.data,
         time=options.time,
@@ -157,8 +154,8 @@ def forecast(options: Forecast, resume: Path | None = None) -> int:
         header=options.header,
     )
     experiment = forecast_experiment(task, options.asked())
-    say = (lambda text: None) if options.quiet or options.json else verbs.to_stderr
-    verbs.show.data(task, say)
+    say = voice(options.quiet or options.json)
+    show.data(task, say)
     with Watcher(options.quiet or options.json) as watcher, interrupts(say) as stop:
         result = forecast_run(
             experiment,
@@ -171,8 +168,8 @@ def forecast(options: Forecast, resume: Path | None = None) -> int:
         )
     if not result.interrupted and result.predictor is not None:
         columns = next_steps(result.predictor, found, out, options.coverage)
-        verbs.write_table(columns, out / "forecast.csv")
-    code = verbs.finish(result, out, options.json, say, None)
+        write_table(columns, out / "forecast.csv")
+    code = finish(result, out, options.json, say, None)
     if not result.interrupted and not options.json:
         print(f"Forecast: {out / 'forecast.csv'}")
     return code
@@ -236,8 +233,6 @@ def reads(encoder: Any) -> bool:
 
 def predict(options: Any, predictor: Any) -> int:
     """``manyfit predict`` with the model of a forecast run: the steps after the last of a newer history."""
-    from manyfit.cli.output import write_table
-
     columns = next_steps(predictor, options.data, options.run, options.coverage)
     write_table(columns, options.out)
     if options.out is not None:

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import re
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,14 +20,13 @@ from manyfit.cli.output import check_ending, image_files, write_page, write_tabl
 from manyfit.cli.play import Play, keep_episode, may_import, play
 from manyfit.cli.progress import Watcher, interrupts
 from manyfit.cli.reinforcement import Rl
+from manyfit.cli.runs import finish, new_run, stem, to_stderr, voice
 from manyfit.cli.sampling import Sample, judged, sample
 from manyfit.cli.tagging import say_notes, tag_words
 from manyfit.cli.text import Generate, generate
 from manyfit.engine import RunFolder
 from manyfit.errors import ConfigError, DataError, RunError
-from manyfit.experiment.files import summary_of
 from manyfit.experiment.predictor import Predictor
-from manyfit.experiment.result import Result
 from manyfit.experiment.translation import translate, translates
 from manyfit.models import named as named_model
 from manyfit.tasks.defaults import augment_for, experiment_for, loss_for, optimizer_for, seconds_of
@@ -46,11 +44,7 @@ def fit(options: Fit) -> int:
         raise ConfigError(
             "say what to train on: manyfit fit TABLE --target COLUMN, or 'data:' in the config file"
         )
-    out = options.out or Path("runs") / stem(options.data)
-    if RunFolder(out).exists():
-        raise RunError(
-            f"{out} holds a run already: go on with it (manyfit resume {out}), or name another folder with --out"
-        )
+    out = new_run(options.out, stem(options.data))
     return _train(options, out, resume=False)
 
 
@@ -89,7 +83,7 @@ def resume(options: Resume) -> int:
 
 
 def _train(options: Fit, out: Path, *, resume: bool) -> int:
-    say = (lambda text: None) if options.quiet or options.json else to_stderr
+    say = voice(options.quiet or options.json)
     # wrong names are refused before the data are read
     optimizer_for(options.asked(), search=True)
     loss_for(options.asked())
@@ -111,44 +105,16 @@ def _train(options: Fit, out: Path, *, resume: bool) -> int:
     return finish(result, out, options.json, say, options.test)
 
 
-def finish(result: Result, out: Path, as_json: bool, say: Callable[[str], None], test: Path | None) -> int:
-    """Score a complete run on ``test`` data, write its report, and show it; the exit code."""
-    from manyfit import report
-
-    scores = None
-    if test is not None and result.predictor is not None:
-        scores = result.best.evaluate(test)
-        RunFolder(out).write_json("test.json", {"source": str(test), "scores": scores})
-    page = report.write(out)
-    for warning in result.warnings:
-        print(f"manyfit: {warning}", file=sys.stderr)
-    if as_json:
-        content = summary_of(result) | ({"test": scores} if scores else {}) | {"run": str(out)}
-        from manyfit.engine.folder import plain
-
-        print(json.dumps(plain(content), indent=1))
-    else:
-        show.result(result, scores, page)
-    if result.interrupted:
-        say(f"stopped; go on with: manyfit resume {out}")
-        return 0 if result.out_of_budget else 130
-    return 0
-
-
 def rl(options: Rl) -> int:
     """``manyfit rl``."""
-    out = options.out or Path("runs") / f"{re.sub('[/:]', '-', options.environment)}-{options.algorithm}"
-    if RunFolder(out).exists():
-        raise RunError(
-            f"{out} holds a run already: go on with it (manyfit resume {out}), or name another folder with --out"
-        )
+    out = new_run(options.out, f"{re.sub('[/:]', '-', options.environment)}-{options.algorithm}")
     return _train_agents(options, out, resume=False)
 
 
 def _train_agents(options: Rl, out: Path, *, resume: bool) -> int:
     from manyfit.tasks.reinforcement import environment_steps, experiment_for, problem_of, simulating
 
-    say = (lambda text: None) if options.quiet or options.json else to_stderr
+    say = voice(options.quiet or options.json)
     experiment = experiment_for(options.asked())
     about = experiment.data.about
     say(f"{about['source']}: {about['summary']}")
@@ -366,32 +332,3 @@ _VERBS: dict[type, Callable[[Any], int]] = {
     Play: play,
     Sample: sample,
 }
-
-
-_ENDINGS = (
-    ".gz",
-    ".csv",
-    ".tsv",
-    ".txt",
-    ".ts",
-    ".parquet",
-    ".npz",
-    ".conllu",
-    ".conll",
-    ".bio",
-    ".iob",
-    ".iob2",
-)
-
-
-def stem(path: Path) -> str:
-    """What a run on the data of a path is called: the file's name without its endings."""
-    name = path.resolve().name
-    for ending in _ENDINGS:
-        name = name.removesuffix(ending)
-    return name or "run"
-
-
-def to_stderr(text: str) -> None:
-    """A line beside the output."""
-    print(text, file=sys.stderr)
