@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from manyfit.data import TagPreprocess, TagSchema, TextPreprocess, read_tagged
-from manyfit.data.tokenizers import UNKNOWN
+from manyfit.data.special_tokens import UNKNOWN
 from manyfit.errors import ConfigError, DataError
 
 CONLLU = """\

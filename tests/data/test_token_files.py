@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from manyfit.data.special_tokens import PAD
 from manyfit.data.token_files import pieces, token_file
-from manyfit.data.tokenizers import PAD, learn
+from manyfit.data.tokenizers import learn
 from manyfit.errors import DataError
 
 SAMPLE = ["the cat sat on the mat, the dog did not\n", "Straße ΣΑΣ  two  spaces\r\n\r\n", "a\tb\n\n\nc\n"] * 4

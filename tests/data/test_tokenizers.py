@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manyfit.data.tokenizers import KINDS, PAD, SPECIAL, UNKNOWN, ByteTokenizer, from_json, learn, words
+from manyfit.data.special_tokens import PAD, SPECIAL, UNKNOWN
+from manyfit.data.tokenizers import KINDS, ByteTokenizer, from_json, learn, words
 from manyfit.errors import ConfigError, DataError
 
 TEXTS = [

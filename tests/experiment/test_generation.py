@@ -10,7 +10,8 @@ import pytest
 from safetensors.numpy import load_file
 
 import manyfit as mf
-from manyfit.data.tokenizers import SPECIAL, learn
+from manyfit.data.special_tokens import SPECIAL
+from manyfit.data.tokenizers import learn
 from manyfit.errors import ConfigError, DataError
 from manyfit.experiment.generation import Writer, generate
 from manyfit.models import Decoder

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from manyfit.data.tokenizers import PAD, UNKNOWN
+from manyfit.data.special_tokens import PAD, UNKNOWN
 from manyfit.explain import occlusion
 
 

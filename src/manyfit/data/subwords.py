@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from manyfit.data.tokenizers import LOST, SPECIAL, UNKNOWN
+from manyfit.data.special_tokens import LOST, SPECIAL, UNKNOWN
 from manyfit.errors import ConfigError, DataError
 
 _UNKNOWN = "[UNK]"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
+from manyfit.data.special_tokens import PAD
 from manyfit.data.text_preprocess import TextPreprocess
-from manyfit.data.tokenizers import PAD
 
 Statistics = Mapping[str, Mapping[str, jax.Array]]
 

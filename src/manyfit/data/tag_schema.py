@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from manyfit.data.conll import words_from, words_of_lists
-from manyfit.data.tokenizers import PAD, SPECIAL, UNKNOWN, CharacterTokenizer
+from manyfit.data.special_tokens import PAD, SPECIAL, UNKNOWN
+from manyfit.data.tokenizers import CharacterTokenizer
 from manyfit.errors import DataError
 
 BEFORE, AFTER, GAP = "\x02", "\x03", "\x04"

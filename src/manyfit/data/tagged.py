@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from manyfit.data.conll import form_for, words_from, words_of_lists
+from manyfit.data.special_tokens import PAD
 from manyfit.data.tag_schema import AFTER, BEFORE, GAP, UNLABELLED, TagSchema, normal
-from manyfit.data.tokenizers import PAD
 from manyfit.errors import ConfigError, DataError
 
 MOST_WORDS, LEAST_WORDS = 256, 32

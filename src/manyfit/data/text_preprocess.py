@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from manyfit.data.preprocess import TablePreprocess
-from manyfit.data.tokenizers import PAD, SPECIAL, UNKNOWN
+from manyfit.data.special_tokens import PAD, SPECIAL, UNKNOWN
 from manyfit.errors import ConfigError
 
 

@@ -16,9 +16,10 @@ import numpy as np
 from manyfit.data.columns import Column, column_of
 from manyfit.data.reading import Raw, load
 from manyfit.data.schema import Schema
+from manyfit.data.special_tokens import PAD, UNKNOWN
 from manyfit.data.table import read as read_table
 from manyfit.data.text_files import class_of, files_by_class, is_text_file, read_texts, texts_in
-from manyfit.data.tokenizers import PAD, UNKNOWN, Tokenizer, from_json, learn
+from manyfit.data.tokenizers import Tokenizer, from_json, learn
 from manyfit.errors import ConfigError, DataError, nearest
 
 MOST_TOKENS = 2048

@@ -16,7 +16,8 @@ from typing import IO, cast
 
 import numpy as np
 
-from manyfit.data.tokenizers import PAD, Tokenizer
+from manyfit.data.special_tokens import PAD
+from manyfit.data.tokenizers import Tokenizer
 from manyfit.errors import DataError
 
 PIECE = 1 << 22

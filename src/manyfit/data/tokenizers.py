@@ -19,16 +19,12 @@ from typing import Any, ClassVar, Literal, Protocol, get_args
 
 import numpy as np
 
+from manyfit.data.special_tokens import LOST, SPECIAL, UNKNOWN
+from manyfit.data.subwords import learn_subwords, subwords_from_json
 from manyfit.errors import ConfigError, DataError, nearest
 
 Kind = Literal["character", "byte", "word", "bpe", "wordpiece"]
 KINDS: tuple[str, ...] = get_args(Kind)
-
-PAD, UNKNOWN, BEGIN, END = 0, 1, 2, 3
-"""The special ids of every tokenizer. ``encode`` gives of them ``UNKNOWN`` only; the rest is the caller's to add."""
-SPECIAL = ("<pad>", "<unknown>", "<begin>", "<end>")
-LOST = "\N{REPLACEMENT CHARACTER}"
-"""What ``decode`` writes for ``UNKNOWN``."""
 
 _WORD = re.compile(
     # scripts without spaces between words: a character is a word
@@ -100,8 +96,6 @@ def learn(
     if kind == "byte":
         return ByteTokenizer(lower)
     if kind in ("bpe", "wordpiece"):
-        from manyfit.data.subwords import learn_subwords
-
         return learn_subwords(texts, kind, size or 8000, min_count, lower)
     counts: Counter[str] = Counter()
     for text in texts:
@@ -128,8 +122,6 @@ def from_json(content: Mapping[str, Any]) -> Tokenizer:
             if any(len(token) != 1 for token in vocabulary) or list(vocabulary) != sorted(vocabulary):
                 raise ValueError("a vocabulary of characters is sorted")
             return CharacterTokenizer(vocabulary, lower)
-        from manyfit.data.subwords import subwords_from_json
-
         return subwords_from_json(kind, vocabulary, lower, content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"this is no tokenizer of manyfit: {error!r}") from error

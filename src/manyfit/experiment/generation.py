@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from manyfit.data.tokenizers import SPECIAL, UNKNOWN
+from manyfit.data.special_tokens import SPECIAL, UNKNOWN
 from manyfit.engine.keys import key_of
 from manyfit.errors import ConfigError, DataError
 from manyfit.objectives.decoding import Sampling, drawn

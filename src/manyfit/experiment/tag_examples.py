@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from manyfit.data.tokenizers import PAD
+from manyfit.data.special_tokens import PAD
 
 if TYPE_CHECKING:
     from manyfit.experiment.result import Result

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from manyfit import metrics
+from manyfit.data.special_tokens import UNKNOWN
 from manyfit.data.tagged import unseen as unseen_words
-from manyfit.data.tokenizers import UNKNOWN
 from manyfit.errors import DataError
 
 if TYPE_CHECKING:

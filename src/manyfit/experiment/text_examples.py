@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from manyfit.data.tokenizers import PAD
+from manyfit.data.special_tokens import PAD
 from manyfit.explain.occlusion import occlusion
 
 if TYPE_CHECKING:

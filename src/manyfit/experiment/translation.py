@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 
 from manyfit import metrics
-from manyfit.data.tokenizers import BEGIN, END, PAD, UNKNOWN
+from manyfit.data.special_tokens import BEGIN, END, PAD, UNKNOWN
 from manyfit.engine.keys import key_of
 from manyfit.errors import ConfigError, DataError
 from manyfit.models.seq2seq import picked

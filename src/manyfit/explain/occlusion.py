@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from manyfit.data.tokenizers import PAD, UNKNOWN
+from manyfit.data.special_tokens import PAD, UNKNOWN
 
 
 def occlusion(

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from manyfit.data.tokenizers import PAD, UNKNOWN
+from manyfit.data.special_tokens import PAD, UNKNOWN
 from manyfit.errors import ConfigError
 from manyfit.models.architecture import Inputs
 from manyfit.models.images import check_whole, resolved

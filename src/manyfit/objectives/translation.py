@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from manyfit.data.tokenizers import PAD
+from manyfit.data.special_tokens import PAD
 from manyfit.engine.objective import Array, BaseObjective, Batch, Fold, Hyper, Key, Metric, PyTree
 from manyfit.models.architecture import Architecture, Inputs
 from manyfit.objectives.learning import begun, final, learned, settled

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from manyfit.data.special_tokens import SPECIAL
 from manyfit.data.tag_preprocess import TagPreprocess
 from manyfit.data.tag_schema import TagSchema
 from manyfit.data.tagged import Tagged
 from manyfit.data.text_preprocess import TextPreprocess
-from manyfit.data.tokenizers import SPECIAL
 from manyfit.errors import ConfigError, nearest
 from manyfit.experiment.experiment import Experiment
 from manyfit.metrics import marks_spans, tag_defaults, tag_metric

@@ -9,9 +9,9 @@ from typing import Any, cast
 import numpy as np
 
 from manyfit.data.preprocess import TablePreprocess
+from manyfit.data.special_tokens import SPECIAL
 from manyfit.data.text_preprocess import TextAndTablePreprocess, TextPreprocess
 from manyfit.data.texts import Texts, TextSchema
-from manyfit.data.tokenizers import SPECIAL
 from manyfit.tasks.tables import BINS
 from manyfit.tasks.task import Kind, Task
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from manyfit.data import tokenizers
 from manyfit.data.reading import load
+from manyfit.data.special_tokens import BEGIN, END, PAD
 from manyfit.data.texts import cells_of
-from manyfit.data.tokenizers import BEGIN, END, PAD, Tokenizer
+from manyfit.data.tokenizers import Tokenizer
 from manyfit.errors import ConfigError, DataError, nearest
 from manyfit.experiment.experiment import Experiment
 from manyfit.models.names import NAMES, PAIRS
