@@ -7,6 +7,7 @@ from safetensors.numpy import save
 
 from manyfit.engine import RunFolder
 from manyfit.experiment.result import Result
+from manyfit.experiment.telling_rows import telling_rows
 from manyfit.tasks.task import Task
 
 NAME = "series.safetensors"
@@ -28,8 +29,6 @@ def series_examples(task: Task, result: Result) -> dict[str, np.ndarray] | None:
     ``called``, ``group`` int32 and ``probability`` float32 ``(n,)``. Of many steps every so manieth is kept, of many
     channels and classes the first.
     """
-    from manyfit.experiment.examples import chosen
-
     if result.predictions is None or not task.classes:
         return None
     steps, lengths = task.data["inputs"]["steps"], task.data["inputs"]["lengths"]
@@ -44,7 +43,7 @@ def series_examples(task: Task, result: Result) -> dict[str, np.ndarray] | None:
         some = ~np.isnan(here).all(axis=(0, 2))
         if some.any():
             quartiles[k][:, some] = np.nanquantile(here[:, some], (0.25, 0.5, 0.75), axis=0)
-    places, group = chosen(result.predictions["output"], result.predictions["target"])
+    places, group = telling_rows(result.predictions["output"], result.predictions["target"])
     output = result.predictions["output"][places]
     row = result.predictions["row"][places]
     return {

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from manyfit.data.special_tokens import PAD
+from manyfit.experiment.telling_rows import telling_rows
 from manyfit.explain.occlusion import occlusion
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ def text_examples(task: Task, result: Result) -> list[dict[str, Any]]:
     A weight is how far the probability of the class that was called falls without that word, by the networks of the
     fold that tested the text: none of them had seen it.
     """
-    from manyfit.experiment.examples import chosen
-
     found, predictor = result.predictions, result.predictor
     encoder: Any = task.encoder
     if found is None or predictor is None or not task.classes or "fold" not in found:
@@ -40,7 +39,7 @@ def text_examples(task: Task, result: Result) -> list[dict[str, Any]]:
     objective = predictor.objective
     many = jax.jit(jax.vmap(lambda model, inputs: objective.predict(model, {"inputs": inputs}), (0, None)))
     told = []
-    places, group = chosen(found["output"], found["target"])
+    places, group = telling_rows(found["output"], found["target"])
     for place, kind in zip(places, group):
         row, output = int(found["row"][place]), found["output"][place]
         called = int(output.argmax())
