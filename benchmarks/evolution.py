@@ -43,9 +43,7 @@ def main() -> None:
 def experiment(evolve: Evolution | None) -> mf.Experiment:
     x, y = load_digits(return_X_y=True)
     model = mf.models.MLP(hidden=(128, 128), dropout=mf.uniform(0.0, 0.5))
-    optimizer = mf.optim.AdamW(
-        learning_rate=mf.loguniform(1e-4, 3e-2), weight_decay=mf.loguniform(1e-4, 0.3)
-    )
+    optimizer = mf.optim.AdamW(learning_rate=mf.loguniform(1e-4, 3e-2), weight_decay=mf.loguniform(1e-4, 0.3))
     inputs = {"numeric": (x / 16).astype(np.float32)}
     return mf.Experiment(
         mf.Supervised(model, optimizer=optimizer),
