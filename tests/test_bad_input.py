@@ -184,7 +184,7 @@ def duplicate_columns(place):
     return place.fit(place.table(*ROWS, head="size,size,colour,bought"))
 
 
-@case("shop.csv has no column 'buoght' (target)", "did you mean 'bought'?")
+@case("shop.csv has no column 'buoght' (asked for as target)", "did you mean 'bought'?")
 def no_such_target(place):
     return place.fit(place.table(*ROWS), target="buoght")
 
@@ -244,7 +244,7 @@ def no_inputs(place):
     return place.fit(place.table(*ROWS), "--drop", "size", "age", "colour")
 
 
-@case("shop.csv has no column 'clour' (drop)", "did you mean 'colour'?")
+@case("shop.csv has no column 'clour' (asked for as drop)", "did you mean 'colour'?")
 def dropped_column_missing(place):
     return place.fitted("--drop", "clour")
 
@@ -283,7 +283,7 @@ def spreadsheet_named_csv(place):
 # Special columns
 
 
-@case("shop.csv has no column 'shp' (group)", "known: age, bought, colour, size")
+@case("shop.csv has no column 'shp' (asked for as group)", "known: age, bought, colour, size")
 def group_missing(place):
     return place.fitted("--group", "shp")
 

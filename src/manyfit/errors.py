@@ -44,6 +44,15 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return "known: " + ", ".join(names)
 
 
+def no_column(source: object, name: object, names: Iterable[str], what: str) -> DataError:
+    """The error of a table without a column; ``what`` is the option that asked for it.
+
+    >>> print(no_column("shop.csv", "prize", ["price", "size"], "target"))
+    shop.csv has no column 'prize' (asked for as target); did you mean 'price'?
+    """
+    return DataError(f"{source} has no column {name!r} (asked for as {what}); {nearest(str(name), names)}")
+
+
 def _alike_at_the_start(a: str, b: str) -> int:
     """How many letters two words have in common before they differ."""
     return next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))

@@ -13,7 +13,7 @@ import numpy as np
 
 from manyfit.data._pixels import SUFFIXES, hidden, images_in, read_npz
 from manyfit.data.idx import find_idx, is_idx, read_idx_images
-from manyfit.errors import DataError, nearest
+from manyfit.errors import DataError, no_column
 
 _PARTS = {
     "train": ("train", "training"),
@@ -144,7 +144,7 @@ def files_in_table(path: Path, target: str | None) -> tuple[list[Path], list[str
         raise DataError(f"{path} has no rows below its header")
     columns = [name for name in rows[0] if name is not None]
     if target is not None and target not in columns:
-        raise DataError(f"{path} has no column {target!r} (target); {nearest(target, columns)}")
+        raise no_column(path, target, columns, "target")
     candidates = [
         name
         for name in columns

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from manyfit.data.columns import MISSING, Column, array_column, column_of, parse_numbers
-from manyfit.errors import ConfigError, DataError, nearest
+from manyfit.errors import ConfigError, DataError, nearest, no_column
 
 _DELIMITERS = (",", ";", "\t", "|")
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -45,6 +45,11 @@ class Raw:
 
     def __getitem__(self, name: str) -> Column:
         return self.columns[self.names.index(name)]
+
+    def need(self, name: str, what: str) -> None:
+        """Raise ``DataError`` where there is no such column; ``what`` is the option that asked for it."""
+        if name not in self.names:
+            raise no_column(self.source, name, self.names, what)
 
     def row(self, row: int) -> str:
         """What to call a row: its line in a text file, else its place counted from 0."""

@@ -12,7 +12,7 @@ import numpy as np
 from manyfit.data.columns import Column
 from manyfit.data.dates import phases
 from manyfit.data.reading import Raw, load
-from manyfit.errors import DataError, nearest
+from manyfit.errors import DataError
 
 _ZONE = re.compile(r"\d{2}:\d{2}.*?(Z|[+-]\d{2}:?\d{2})$")
 _DAY = 86_400_000_000  # microseconds
@@ -142,10 +142,10 @@ def read(
     warnings: list[str] = []
     for what, names in (("target", target), ("known", known), ("drop", drop)):
         for name in names:
-            _there(raw, name, what)
+            raw.need(name, what)
     for what, one in (("time", time), ("series", series)):
         if one is not None:
-            _there(raw, one, what)
+            raw.need(one, what)
     special = {time, series, *drop, *known}
     if set(target) & special:
         name = sorted(set(target) & special)[0]
@@ -267,11 +267,6 @@ def forward_fill(table: np.ndarray) -> np.ndarray:
     first = np.where(there.any(axis=0), there.argmax(axis=0), 0)
     places = np.where(there, np.arange(len(table))[:, None], first)
     return np.take_along_axis(table, np.maximum.accumulate(places, axis=0), axis=0)
-
-
-def _there(raw: Raw, name: str, what: str) -> None:
-    if name not in raw.names:
-        raise DataError(f"{raw.source} has no column {name!r} ({what}); {nearest(name, raw.names)}")
 
 
 def _numbers(raw: Raw, name: str) -> np.ndarray:

@@ -16,7 +16,7 @@ from manyfit.data.columns import MISSING, Column, column_of
 from manyfit.data.reading import Raw, load
 from manyfit.data.schema import Schema, finite_numbers
 from manyfit.data.table import read as read_table
-from manyfit.errors import ConfigError, DataError, nearest
+from manyfit.errors import ConfigError, DataError
 
 LABEL = "class"
 """What the label of an archive's series is called."""
@@ -83,11 +83,7 @@ class SeriesSchema:
             raw = _labels(found)
         else:
             raw = load(source, header=self.header)
-            if self.labels.target not in raw.names:
-                raise DataError(
-                    f"{raw.source} has no column {self.labels.target!r} (target), which is needed to score; "
-                    f"{nearest(self.labels.target, raw.names)}"
-                )
+            raw.need(self.labels.target, "target")
             _, _, first = _long(raw, self.series, self.time, self.channels, [])
             _constant(raw, self.labels.target, self.series)
             raw = raw.take(first)
@@ -204,12 +200,12 @@ def read(
             "target": target, "series": series, "time": time, "group": group, "weight": weight,
         }.items():  # fmt: skip
             if value is not None:
-                _there(whole, value, name)
+                whole.need(value, name)
         used = [name for name in (target, series, time, group, weight) if name is not None]
         if len(set(used)) < len(used):
             raise ConfigError(f"{', '.join(map(repr, used))}: one column has two roles; name each once")
         for name in drop:
-            _there(whole, name, "drop")
+            whole.need(name, "drop")
         channels = _channels(whole, {*used, *drop}, warnings)
         steps, _, first = _long(whole, series, time, channels, warnings)
         for column in (target, group, weight):
@@ -307,9 +303,7 @@ def _long(
 ) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
     """Steps ``(n, T, C)`` with NaN, the series' names in the order of their first rows, and those rows."""
     for name in (series, *([time] if time else ()), *channels):
-        _there(
-            raw, name, "series" if name == series else "time" if name == time else "a channel of the model"
-        )
+        raw.need(name, "series" if name == series else "time" if name == time else "a channel of the model")
     if raw[series].missing.any():
         rows = raw.rows(np.flatnonzero(raw[series].missing))
         raise DataError(f"{raw.source}, {rows}: the series {series!r} is missing; fill it in")
@@ -386,11 +380,6 @@ def _constant_channel(values: np.ndarray, lengths: np.ndarray) -> bool:
     inside = values[np.arange(values.shape[1]) < lengths[:, None]]
     inside = inside[~np.isnan(inside)]
     return not len(inside) or float(np.ptp(inside)) == 0.0
-
-
-def _there(raw: Raw, name: str, what: str) -> None:
-    if name not in raw.names:
-        raise DataError(f"{raw.source} has no column {name!r} ({what}); {nearest(name, raw.names)}")
 
 
 def _labels(found: ucr.LabelledSeries) -> Raw:

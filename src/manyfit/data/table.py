@@ -13,7 +13,7 @@ from manyfit.data.columns import KINDS, MANY, MISSING, MOST, Column, Guess, gues
 from manyfit.data.reading import Raw, load
 from manyfit.data.schema import ColumnSchema, Schema, cell, finite_numbers
 from manyfit.data.target import Target, read_target
-from manyfit.errors import ConfigError, DataError, nearest
+from manyfit.errors import ConfigError, DataError, nearest, no_column
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def _name(raw: Raw, key: str | int, what: str) -> str:
     if key not in raw.names:
         numbers = any(_looks_like_data(name) for name in raw.names)
         extra = "; if the first line is no header, read it with header=False (--no-header)" if numbers else ""
-        raise DataError(f"{raw.source} has no column {key!r} ({what}); {nearest(str(key), raw.names)}{extra}")
+        raise DataError(f"{no_column(raw.source, key, raw.names, what)}{extra}")
     return key
 
 

@@ -20,7 +20,7 @@ from manyfit.data.special_tokens import PAD, UNKNOWN
 from manyfit.data.table import read as read_table
 from manyfit.data.text_files import class_of, files_by_class, is_text_file, read_texts, texts_in
 from manyfit.data.tokenizers import Tokenizer, from_json, learn
-from manyfit.errors import ConfigError, DataError, nearest
+from manyfit.errors import ConfigError, DataError, no_column
 
 MOST_TOKENS = 2048
 """Texts are cut here unless told otherwise: what a review comes to is said at its end."""
@@ -247,7 +247,7 @@ def read(
                 if key == column:
                     raise ConfigError(f"{key!r} is the text, which {what} is not for: leave it out")
                 if _named(raw, key) not in raw.names:
-                    raise DataError(f"{raw.source} has no column {key!r} ({what}); {nearest(key, raw.names)}")
+                    raise no_column(raw.source, key, raw.names, what)
         # the table's reader judges targets, groups, times, weights and all columns but the text; so that it has one
         # where there is no other, the number of the row stands for the text
         table = read_table(
@@ -322,12 +322,8 @@ def _named(raw: Raw, key: str | None) -> str | None:
 
 def _without(raw: Raw, text: str, target: str) -> Raw:
     """The columns but the text, and the number of each row in its place."""
-    if text not in raw.names:
-        raise DataError(
-            f"{raw.source} has no column {text!r} (text); {nearest(text, raw.names)}: name it with --text"
-        )
-    if target not in raw.names:
-        raise DataError(f"{raw.source} has no column {target!r} (target); {nearest(target, raw.names)}")
+    raw.need(text, "text")
+    raw.need(target, "target")
     if text == target:
         raise ConfigError(f"{text!r} is both the text and the target: name two columns")
     kept = tuple(c for c in raw.columns if c.name != text)
@@ -337,8 +333,7 @@ def _without(raw: Raw, text: str, target: str) -> Raw:
 
 def cells_of(raw: Raw, name: str) -> list[str]:
     """The texts of a column, a missing one empty; raises ``DataError`` where they are numbers or dates."""
-    if name not in raw.names:
-        raise DataError(f"{raw.source} has no column {name!r} (text); {nearest(name, raw.names)}")
+    raw.need(name, "text")
     column = raw[name]
     numbers, bad = column.as_numbers
     if not bad.any() and not np.isnan(numbers).all():

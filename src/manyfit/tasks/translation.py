@@ -121,9 +121,8 @@ def pair_task(
             f"folds={folds}, validation={validation}: give at least 1 fold, and a share of the pairs in [0, 1)"
         )
     raw = load(source, header=header)
-    for name, option in ((text, "--text"), (target, "--target-text")):
-        if name not in raw.names:
-            raise DataError(f"{raw.source} has no column {name!r} ({option}); {nearest(name, raw.names)}")
+    for name, option in ((text, "text"), (target, "target-text")):
+        raw.need(name, option)
     if text == target:
         raise ConfigError(f"{text!r} is both the text and the target text: name two columns")
     left, right = cells_of(raw, text), cells_of(raw, target)
