@@ -152,5 +152,5 @@ def test_columns_beside_a_text():
     ]
     with pytest.raises(ConfigError, match="'said' is the text"):
         read_texts(rows, "said", "liked", drop=("said",))
-    with pytest.raises(DataError, match=r"no column 'star' \(drop\); did you mean 'stars'"):
+    with pytest.raises(DataError, match=r"no column 'star' \(asked for as drop\); did you mean 'stars'"):
         read_texts(rows, "said", "liked", drop=("star",))
