@@ -22,6 +22,7 @@ from manyfit.losses.forecasts import named_head
 from manyfit.models.forecasters import named_forecaster
 from manyfit.objectives.forecasting import Forecasting
 from manyfit.optim import AdamW
+from manyfit.optim.names import named_schedule
 from manyfit.tasks.task import Task
 
 TRAIN, PART = 8640, 2880
@@ -54,6 +55,7 @@ def main() -> None:
     parser.add_argument("--patience", type=int, default=4)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--schedule", default="constant", help="of the learning rate: constant, cosine, ...")
     parser.add_argument("--weight-decay", type=float, default=1e-2)
     parser.add_argument("--loss", default="squared")
     options = parser.parse_args()
@@ -82,7 +84,11 @@ def one(series: np.ndarray, name: str, lookback: int, horizon: int, options: arg
         horizon,
         targets=series.shape[1],
         head=named_head(options.loss),
-        optimizer=AdamW(learning_rate=options.learning_rate, weight_decay=options.weight_decay),
+        optimizer=AdamW(
+            learning_rate=options.learning_rate,
+            weight_decay=options.weight_decay,
+            schedule=named_schedule(options.schedule)(),
+        ),
         season=24,
     )
     started = time.perf_counter()

@@ -37,6 +37,8 @@ class Watcher:
             )
             self._progress.start()
             self._task = self._progress.add_task("training", total=None, text="compiling")
+        elif not self._quiet:  # a log says nothing else until the first networks have trained for a while
+            print("compiling", file=sys.stderr, flush=True)
         return self
 
     def __exit__(
