@@ -786,6 +786,14 @@ def model_of_another_version(place):
 def predict_unfinished(place):
     run = place.run()
     shutil.rmtree(run / "model")
+    (run / "summary.json").unlink()
+    return ["predict", str(run), str(place.table(*ROWS))]
+
+
+@case("broken has lost its model", "repeat the run")
+def predict_without_a_model(place):
+    run = place.run()
+    shutil.rmtree(run / "model")
     return ["predict", str(run), str(place.table(*ROWS))]
 
 

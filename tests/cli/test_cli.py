@@ -251,8 +251,9 @@ def test_evaluate_scores_what_predict_says(place, capsys):
     chances = said[["p(no)", "p(yes)"]].to_numpy()
     expected = log_loss(table["bought"], chances / chances.sum(1, keepdims=True), labels=["no", "yes"])
     assert found["log_loss"] == pytest.approx(expected, rel=1e-5)
-    text = done(capsys, "evaluate", place / "run", place / "new.csv")[0]
-    assert "2 networks together: accuracy" in text
+    text, noted = done(capsys, "evaluate", place / "run", place / "new.csv")
+    assert "2 networks together: accuracy" in text and "flatter" not in noted
+    assert "trained on" in done(capsys, "evaluate", place / "run", place / "shop.csv")[1]
 
 
 def test_inspect_report_compare(place, tmp_path, capsys):

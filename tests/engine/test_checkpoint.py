@@ -216,3 +216,7 @@ def test_a_checkpoint_of_another_experiment_is_refused():
     other = fixed | {"objective": type(fixed["objective"])(hidden=5)}
     with pytest.raises(RunError, match="belongs to another experiment"):
         Population(**other, **options, width=2).run(resume=kept[-1])
+    more = fixed | {"members": [*fixed["members"], fixed["members"][-1]]}
+    count = len(fixed["members"])
+    with pytest.raises(RunError, match=f"is of {count} networks, and {count + 1} are asked for"):
+        Population(**more, **options, width=2).run(resume=kept[-1])

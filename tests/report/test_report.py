@@ -171,6 +171,11 @@ def test_the_winner_and_the_search_are_told_apart(make_run, parse):
     assert "choosing anew" not in text and "given up" not in text
 
 
+def test_of_one_seed_nothing_is_averaged(make_run, parse):
+    assert "Seeds together" in parse(render(make_run(seeds=2))).text
+    assert "Seeds together" not in parse(render(make_run(seeds=1, folder="one"))).text
+
+
 def test_what_the_spread_is_made_of_is_said(make_run, parse):
     """The seed flips the score by 0.005 in these runs, folds differ by 0.02 each."""
     text = parse(render(make_run(seeds=2, folds=5))).text

@@ -82,6 +82,13 @@ def test_unfinished_runs_can_stand_beside_others(make_run, parse):
     folders = [make_run(folder="a"), make_run(folder="b", name="late", without=("summary.json",))]
     page = parse(compare_runs(folders))
     assert "late: the run has not finished." in page.text
+    assert "is the only one with a score yet, a mean accuracy of" in page.text
+    assert "chance" not in page.text.split("late: the run")[0]
+
+
+def test_runs_of_one_score_are_level(make_run, parse):
+    page = parse(compare_runs([make_run(folder="a", name="one"), make_run(folder="b", name="two")]))
+    assert "The runs are level with a mean accuracy of" in page.text and "ahead" not in page.text
 
 
 def test_the_score_of_a_search_and_the_trials_given_up_stand_in_the_row(make_run):

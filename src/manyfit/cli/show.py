@@ -106,18 +106,19 @@ def result(found: Result, test: Mapping[str, float] | None, page: Path) -> None:
             )
         _chosen(console, found, test)
     times = found.timing
-    _print(
-        console,
-        f"{plural(len(found.members), 'network')} in {clock_fine(times.get('total', 0))} "
-        f"(training {clock_fine(times.get('train', 0))}, compiling {clock_fine(times.get('compile', 0))})",
-    )
+    parts = [("training", "train"), ("compiling", "compile"), ("searching anew in folds", "nested")]
+    parts = [(name, key) for name, key in (*parts, ("until it was resumed", "before")) if key in times]
+    spent = ", ".join(f"{name} {clock_fine(times[key])}" for name, key in parts)
+    counted = plural(len(found.members), "network")
+    _print(console, f"{counted} in {clock_fine(times.get('total', 0))} ({spent})")
     _print(console, f"Report: {page}")
 
 
 def _chosen(console: Console, found: Result, test: Mapping[str, float] | None) -> None:
     """The chosen trial's scores: a network alone, all together, and on the test data."""
     table = _table()
-    together, tested = bool(found.ensemble), bool(test)
+    several = any(row["seed"] for row in found.members)  # of one seed there is nothing to average
+    together, tested = bool(found.ensemble) and several, bool(test)
     table.add_column(f"trial {found.chosen}")
     for name in ("a network", "95 % interval", *["seeds averaged"] * together, *["test data"] * tested):
         table.add_column(name, justify="right", no_wrap=True)

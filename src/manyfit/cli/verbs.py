@@ -195,6 +195,10 @@ def evaluate(options: Evaluate) -> int:
     if options.features is not None or options.count is not None:
         raise ConfigError(f"{options.run} does not generate images: leave --features and -n out")
     say_notes(predictor.encoder, options.data)
+    folder = RunFolder(options.run)
+    trained_on = folder.read_experiment()["data"].get("source") if folder.exists() else None
+    if trained_on is not None and Path(trained_on).resolve() == options.data.resolve():
+        to_stderr(f"manyfit: these networks were trained on {options.data}: such scores flatter")
     scores = predictor.evaluate(options.data)
     if options.json:
         from manyfit.engine.folder import plain

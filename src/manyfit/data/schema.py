@@ -207,9 +207,9 @@ class Schema:
         if lacking:
             needed = {c.name for c in self.columns}
             spare = [n for n in raw.names if n not in needed]
-            hints = (
-                "; ".join(f"{name!r}: {nearest(name, spare)}" for name in lacking) if spare else "add them"
-            )
+            near = {name: nearest(name, spare) for name in lacking} if spare else {}
+            alike = [f"{name!r}: {hint}" for name, hint in near.items() if not hint.startswith("known")]
+            hints = "; ".join(alike) or (f"it has {', '.join(spare)}" if spare else "add them")
             word = "column" if len(lacking) == 1 else "columns"
             raise DataError(f"{raw.source} lacks the {word} {', '.join(map(repr, lacking))}; {hints}")
         numbers: list[np.ndarray] = []

@@ -21,6 +21,7 @@ from manyfit.engine.objective import Objective, PyTree
 from manyfit.engine.plan import Plan, plan
 from manyfit.engine.program import program_of
 from manyfit.engine.slots import PAUSED, PRUNED, RUNNING, STATUS, Assignment, Limits, Shape, Slots
+from manyfit.errors import RunError
 
 CHUNK_SECONDS = 0.4
 """About how long one chunk runs: short enough to show progress, long enough that the host costs nothing."""
@@ -374,6 +375,11 @@ class Population:
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         arrays, meta = checkpoint
+        if len(meta["epochs"]) != len(self.members):
+            raise RunError(
+                f"the checkpoint is of {len(meta['epochs'])} networks, and {len(self.members)} are asked for: resume "
+                "with what the run was begun with (its experiment.json, as it was)"
+            )
         self.history = {
             name.removeprefix("history/"): np.array(values)
             for name, values in arrays.items()

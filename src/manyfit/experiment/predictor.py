@@ -282,6 +282,12 @@ class Predictor:
         """
         folder = RunFolder(path)
         if folder.exists() and not (folder / "model/model.json").is_file():
+            if (folder / "summary.json").is_file() and not folder.read_json("summary.json").get(
+                "interrupted"
+            ):
+                raise RunError(
+                    f"{folder.path} has lost its model: restore {folder / 'model'}, or repeat the run"
+                )
             raise RunError(
                 f"{folder.path} is not finished, so that it has no model: manyfit resume {folder.path}"
             )

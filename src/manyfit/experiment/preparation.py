@@ -140,7 +140,7 @@ def _check_judging(experiment: Experiment, pruner: Pruner | None, splits: list[S
         )
     if evolution.share * experiment.trials < 1:
         raise ConfigError(
-            f"of {experiment.trials} trials the worst {evolution.share:.0%} are nobody: give "
+            f"the worst {evolution.share:.0%} of {experiment.trials} trials are less than one: give "
             f"{math.ceil(1 / evolution.share)} trials or more"
         )
 

@@ -27,6 +27,8 @@ class Records:
 
     def __init__(self, folder: RunFolder | None) -> None:
         self.rows: dict[int, dict[str, Any]] = {}
+        self.seconds = 0.0
+        """What the processes before this one spent on the run, until their last checkpoint."""
         self._folder = folder
         self._arrays: dict[int, dict[str, np.ndarray]] = {}
         self._leaving: dict[int, dict[str, np.ndarray]] = {}  # on their way to disk
@@ -108,6 +110,7 @@ class Records:
         found, self._number, warnings = load_checkpoint(self._folder.checkpoints)
         if found is None:
             return None, {}, warnings
+        self.seconds = float(found.meta.get("seconds", 0.0))
         rows = {int(i): row for i, row in found.meta["rows"]}
         for part in found.meta["parts"]:
             place = self._folder.checkpoints / Path(part["name"]).name

@@ -109,6 +109,8 @@ class Run:
             state, histories, warnings = records.load()
             self.history = {name: values.copy() for name, values in histories.items()}
             self.warnings += warnings
+            if records.seconds:
+                self.timing["before"] = records.seconds
         self.storage = self._storage(folder, resume)
         self.training = time.perf_counter()
         self.saved = time.perf_counter()
@@ -151,7 +153,7 @@ class Run:
                 result, pictures=codes_of(prepared, result) | games_of(prepared, result)
             )
             self.timing["score"] = time.perf_counter() - scoring - self.timing.get("nested", 0.0)
-            self.timing["total"] = time.perf_counter() - self.started
+            self.timing["total"] = self._spent()
             if folder is not None:
                 write_result(folder, result)
                 write_examples(folder, prepared.task, result)
@@ -162,6 +164,10 @@ class Run:
         finally:
             records.close()
         return result
+
+    def _spent(self) -> float:
+        """Seconds of the run, those before it was resumed too."""
+        return self.records.seconds + time.perf_counter() - self.started
 
     @property
     def _members_in_all(self) -> int:
@@ -208,7 +214,9 @@ class Run:
     def _nest(self, result: Result, folder: RunFolder | None) -> Result:
         """The result with the score of the search done anew within every fold; to be resumed where that was stopped."""
         if folder is not None:  # all of its own is done: what is stopped from here on need not train it again
-            self.records.save(Checkpoint({}, {}), {"bucket": -1, "rung": 0}, self.history)
+            self.records.save(
+                Checkpoint({}, {}), {"bucket": -1, "rung": 0, "seconds": self._spent()}, self.history
+            )
             self.records.wait()
         found = nested_score(
             self.experiment,
@@ -279,7 +287,8 @@ class Run:
 
         def save(checkpoint: Checkpoint) -> None:
             self._merge(population, first)
-            records.save(checkpoint, {"bucket": number, "rung": rung}, self.history)
+            meta = {"bucket": number, "rung": rung, "seconds": self._spent()}
+            records.save(checkpoint, meta, self.history)
             self.saved = time.perf_counter()
 
         def watch(now: Progress) -> None:

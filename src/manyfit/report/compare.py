@@ -194,12 +194,20 @@ def headline(
     best = (max if maximize else min)(scored, key=lambda side: side.score(metric).mean)
     s = best.score(metric)
     mean, low, high = interval(s.mean, s.low, s.high, metric)
-    text = Markup("<em>{}</em> is ahead with a mean {} of <strong>{}</strong>").format(
-        best.label, metric_name(metric), data(s.mean, mean)
-    )
+    alone = len(scored) == 1
+    level = not alone and len({side.score(metric).mean for side in scored}) == 1
+    if level:
+        text = Markup("The runs are level with a mean {} of <strong>{}</strong>").format(
+            metric_name(metric), data(s.mean, mean)
+        )
+    else:
+        claim = "is the only one with a score yet," if alone else "is ahead with"
+        text = Markup("<em>{}</em> {} a mean {} of <strong>{}</strong>").format(
+            best.label, claim, metric_name(metric), data(s.mean, mean)
+        )
     if math.isfinite(s.low):
         text += Markup(" (95\u00a0% interval {} to {})").format(data(s.low, low), data(s.high, high))
-    return text + _sureness(best, scored, pairs)
+    return text + ("." if alone or level else _sureness(best, scored, pairs))
 
 
 def _aim(side: Side) -> tuple[Any, ...]:

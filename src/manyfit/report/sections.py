@@ -157,7 +157,8 @@ def _search(run: RunFiles, found: Findings) -> str:
 def scores(run: RunFiles) -> dict[str, Any]:
     """Every metric of the chosen trial: one network, all seeds together, and a further test set."""
     single = nested(run.summary, "scores")
-    together = nested(run.summary, "ensemble")
+    several = any(real(row.get("seed")) > 0 for row in run.members)  # of one seed there is nothing to average
+    together = nested(run.summary, "ensemble") if several else {}
     test = nested(run.test, "scores")
     names = dict.fromkeys([*single, *together, *test])
     return {

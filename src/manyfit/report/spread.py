@@ -76,7 +76,7 @@ def _what_helps(run: RunFiles, found: Findings) -> str:
         text = f"Of one network's variance {parts.seed_share:.0%} is the seed's. "
     if ways:
         return f"{text}Half the interval would take {' or '.join(ways)}."
-    return f"{text}More seeds or repeats cannot halve the interval: that takes more rows."
+    return f"{text}More seeds or repeats cannot halve the interval: that takes more folds, or more rows."
 
 
 def _can_repeat(run: RunFiles) -> bool:

@@ -61,6 +61,7 @@ _STAGES = {
     "train": "training",
     "score": "scoring",
     "nested": "searching anew in folds",
+    "before": "until it was resumed",
 }
 
 

@@ -204,7 +204,7 @@ def seconds_of(text: str | float | None) -> float | None:
         return None
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(text).strip())
     if match is None or not float(match[1]) > 0:
-        raise ConfigError(f"budget is {text!r}; give seconds, or a time such as 90s, 30m or 2h")
+        raise ConfigError(f"budget is {text!r}; give seconds above 0, or a time such as 90s, 30m or 2h")
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
