@@ -10,7 +10,8 @@ from killed import experiment
 
 import manyfit as mf
 from manyfit.errors import ConfigError
-from manyfit.evaluate import plan
+from manyfit.evaluate import Extrapolation, Interval, PowerLaw, plan
+from manyfit.experiment.growth import LearningCurve
 from manyfit.experiment.growth import _order as order_of
 
 
@@ -61,3 +62,14 @@ def test_what_makes_no_curve_is_refused():
         mf.learning_curve(experiment(), shares=[0.5])
     with pytest.raises(ConfigError, match=r"in \(0, 1\]"):
         mf.learning_curve(experiment(), shares=[0.5, 1.5])
+
+
+def test_what_is_expected_is_less_sure_than_what_is_measured_the_further_the_less():
+    measured = Interval(5.0, 4.0, 6.0, 0.5, 5, "folds", 0)
+    band = np.array([0.5, 1.0, 2.0])
+    ahead = Extrapolation(
+        PowerLaw(0.0, 1.0, 1.0), np.array([2.0, 4.0, 8.0]), np.full(3, 4.0), 4.0 - band, 4.0 + band
+    )
+    curve = LearningCurve("mse", "minimize", np.ones(1), np.ones((1, 1, 1)), [measured], ahead)
+    halves = np.array([f["high"] - f["mean"] for f in curve.to_json()["expected"]])
+    np.testing.assert_allclose(halves, np.sqrt(1.0 + band**2))

@@ -70,7 +70,7 @@ class LearningCurve:
         }
 
     def _expected(self) -> list[tuple[float, float, float, float]]:
-        """(rows, score, its lower end, its upper end) beyond what there is, and no surer than what there is."""
+        """(rows, score, its lower end, its upper end) beyond what there is, less sure than what there is."""
         if self.further is None:
             return []
         best = _best(self.metric) if self.direction == "maximize" else None
@@ -82,14 +82,20 @@ class LearningCurve:
                 found.append((float(count), float(mean), float(low), float(high)))
             else:
                 found.append((float(count), best - float(mean), best - float(high), best - float(low)))
-        # the band of the fit knows how well a power law goes through the points, not how well these are known
+        # the band of the fit knows how well a power law goes through the points, not how well these are known:
+        # two doubts of their own, whose squares add up
         last = self.intervals[-1]
         half = max(last.mean - last.low, last.high - last.mean)
         least, most = (
             metrics.METRICS[self.metric].bounds if self.metric in metrics.METRICS else (-np.inf, np.inf)
         )
         return [
-            (count, mean, max(least, min(low, mean - half)), min(most, max(high, mean + half)))
+            (
+                count,
+                mean,
+                max(least, mean - np.hypot(half, mean - low)),
+                min(most, mean + np.hypot(half, high - mean)),
+            )
             for count, mean, low, high in found
         ]
 
