@@ -253,6 +253,8 @@ def test_evaluate_scores_what_predict_says(place, capsys):
     assert found["log_loss"] == pytest.approx(expected, rel=1e-5)
     text, noted = done(capsys, "evaluate", place / "run", place / "new.csv")
     assert "2 networks together: accuracy" in text and "flatter" not in noted
+    low, high = found["intervals"]["accuracy"]
+    assert low < found["accuracy"] < high and f"[{low:.3g}" in text.replace("\n", "")
     assert "trained on" in done(capsys, "evaluate", place / "run", place / "shop.csv")[1]
 
 

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from manyfit.cli.progress import clock
 from manyfit.engine import RunFolder
+from manyfit.evaluate import Interval
 from manyfit.experiment.generative import Judged
 from manyfit.experiment.predictor import Predictor
 from manyfit.experiment.result import Result, number, short_name
@@ -210,9 +211,13 @@ def returns(found: Result, steps: int) -> None:
         )
 
 
-def scores(values: Mapping[str, float], title: str) -> None:
-    """Metrics of one evaluation."""
-    _print(_console(), f"{title}: {_line(values)}")
+def scores(values: Mapping[str, float], title: str, intervals: Mapping[str, Interval]) -> None:
+    """Metrics of one evaluation, and their intervals over the rows where there are some."""
+    if not intervals:
+        _print(_console(), f"{title}: {_line(values)}")
+        return
+    each = [f"{name} {number(i.mean)} [{number(i.low)}, {number(i.high)}]" for name, i in intervals.items()]
+    _print(_console(), f"{title}: {', '.join(each)} (95 % over these rows, for these networks)")
 
 
 def judged(found: Judged, title: str) -> None:

@@ -199,13 +199,15 @@ def evaluate(options: Evaluate) -> int:
     trained_on = folder.read_experiment()["data"].get("source") if folder.exists() else None
     if trained_on is not None and Path(trained_on).resolve() == options.data.resolve():
         to_stderr(f"manyfit: these networks were trained on {options.data}: such scores flatter")
-    scores = predictor.evaluate(options.data)
+    intervals = predictor.score_intervals(options.data)
+    scores = {name: i.mean for name, i in intervals.items()} or predictor.evaluate(options.data)
     if options.json:
         from manyfit.engine.folder import plain
 
-        print(json.dumps(plain(scores), indent=1))
+        ends = {name: [i.low, i.high] for name, i in intervals.items()}
+        print(json.dumps(plain(scores | ({"intervals": ends} if ends else {})), indent=1))
     else:
-        show.scores(scores, f"{options.data}, {predictor.members} networks together")
+        show.scores(scores, f"{options.data}, {predictor.members} networks together", intervals)
     return 0
 
 

@@ -26,6 +26,7 @@ from manyfit.evaluate.intervals import (
 from manyfit.evaluate.label_noise import Suspects, label_suspects
 from manyfit.evaluate.nested import NestedPlan, nested_interval, nested_plan
 from manyfit.evaluate.power_law import Extrapolation, PowerLaw, extrapolate, fit_power_law
+from manyfit.evaluate.scored_rows import score_intervals
 from manyfit.evaluate.selection import chosen_fold_by_fold, others_of
 from manyfit.evaluate.significance import (
     Discordance,
@@ -82,6 +83,7 @@ __all__ = [
     "repeats_of",
     "resampled_interval",
     "row_interval",
+    "score_intervals",
     "twins",
     "variance_components",
 ]

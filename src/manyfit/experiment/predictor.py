@@ -18,7 +18,7 @@ from safetensors.numpy import save as save_arrays
 from manyfit import metrics
 from manyfit.engine import Batch, RunFolder
 from manyfit.errors import DataError, ManyfitError, RunError
-from manyfit.evaluate import conformal_interval, conformal_sets
+from manyfit.evaluate import Interval, conformal_interval, conformal_sets, score_intervals
 from manyfit.experiment.describe import describe, rebuild
 from manyfit.experiment.records import from_named, named_leaves
 from manyfit.experiment.template import check_shapes, template_of, unbound
@@ -183,6 +183,20 @@ class Predictor:
             return tagging.score(self, rows)
         target = self.encoder.encode_target(rows)
         return metrics.score(self.kind, target, self.prediction(rows).output)
+
+    def score_intervals(self, rows: Any) -> dict[str, Interval]:
+        """The ensemble's metrics on labelled rows, each with its 95 % interval over these rows.
+
+        See ``manyfit.evaluate.score_intervals``. Empty for what is not scored row by row: running texts, translations,
+        labelled words, forecasts.
+        """
+        from manyfit.experiment import translation
+
+        apart = hasattr(self.objective, "measured") or translation.translates(self)
+        if apart or self.encoder is None or self.kind not in ("binary", "multiclass", "regression"):
+            return {}
+        target = self.encoder.encode_target(rows)
+        return score_intervals(self.kind, target, self.prediction(rows).output)
 
     def _measured(self, rows: Any) -> dict[str, float]:
         """An objective's own measures of all members together, their probabilities averaged, on the rows of a text."""
