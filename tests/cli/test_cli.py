@@ -144,6 +144,7 @@ def test_json_and_nothing_else(place, tmp_path, capsys):
     assert content["run"] == str(tmp_path / "run")
     assert content["test"] == json.loads((tmp_path / "run/test.json").read_text())["scores"]
     found = json.loads(done(capsys, "evaluate", place / "run", place / "new.csv", "--json")[0])
+    assert found.pop("intervals").keys() == found.keys()
     assert found == pytest.approx(content["test"])
     json.loads(done(capsys, "inspect", place / "shop.csv", "--target", "bought", "--json")[0])
     json.loads(done(capsys, "inspect", place / "run", "--json")[0])
