@@ -1,11 +1,11 @@
 """Characters a second that a small GPT writes: ours beside Hugging Face's ``generate`` and nanoGPT's loop.
 
-    python benchmarks/generation.py FILE [--width 128] [--depth 4] [--context 256]      # needs torch and transformers
+    python benchmarks/generation.py FILE [--width 128] [--depth 4] [--context 64]      # needs torch and transformers
 
 All three are of one size and untrained but for one batch of FILE in ours, which needs a run to write with. They write
 the same number of characters after a line end, drawn from all at temperature 1, and stay within the window, so that
 nobody cuts it. Ours and Hugging Face keep keys and values, nanoGPT reads the window anew for each character. Compiled
-or warmed before it is timed; medians of 5. ``3 members`` write one text together, from their average.
+or warmed before it is timed; medians of 3. ``3 members`` write one text together, from their average.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 import measure
 
 HERE = Path(__file__).parent
-RUNS = 5
+RUNS = 3
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--depth", type=int, default=4)
-    parser.add_argument("--context", type=int, default=256)
+    parser.add_argument("--context", type=int, default=64)
     asked = parser.parse_args()
     length = asked.context - 1
     print(measure.machine(), flush=True)
