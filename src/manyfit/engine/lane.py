@@ -54,6 +54,15 @@ def unpack(
     return Lane(jax.tree.unflatten(tree, found), list(seats))
 
 
+def check_count(kept: int, asked: int) -> None:
+    """Raise ``RunError`` where a checkpoint is of another number of members."""
+    if kept != asked:
+        raise RunError(
+            f"the checkpoint is of {kept} networks, and {asked} are asked for: resume with what the run was begun with "
+            "(its experiment.json, as it was)"
+        )
+
+
 def rows_of(slots: Slots) -> Callable[[int], Slots]:
     """The lane on the host, to take single slots from: copies, keys as plain words."""
     whole = jax.tree.map(_to_host, slots)

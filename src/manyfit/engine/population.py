@@ -15,13 +15,22 @@ import numpy as np
 from manyfit.engine import devices
 from manyfit.engine.checkpoint import Checkpoint
 from manyfit.engine.compiled import Compiled
-from manyfit.engine.lane import Lane, lane_of, pack, pack_rows, restack, rows_of, unpack, unpack_rows
+from manyfit.engine.lane import (
+    Lane,
+    check_count,
+    lane_of,
+    pack,
+    pack_rows,
+    restack,
+    rows_of,
+    unpack,
+    unpack_rows,
+)
 from manyfit.engine.member import Member, Rows, member_keys
 from manyfit.engine.objective import Objective, PyTree
 from manyfit.engine.plan import Plan, plan
 from manyfit.engine.program import program_of
 from manyfit.engine.slots import PAUSED, PRUNED, RUNNING, STATUS, Assignment, Limits, Shape, Slots
-from manyfit.errors import RunError
 
 CHUNK_SECONDS = 0.4
 """About how long one chunk runs: short enough to show progress, long enough that the host costs nothing."""
@@ -375,11 +384,7 @@ class Population:
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         arrays, meta = checkpoint
-        if len(meta["epochs"]) != len(self.members):
-            raise RunError(
-                f"the checkpoint is of {len(meta['epochs'])} networks, and {len(self.members)} are asked for: resume "
-                "with what the run was begun with (its experiment.json, as it was)"
-            )
+        check_count(len(meta["epochs"]), len(self.members))
         self.history = {
             name.removeprefix("history/"): np.array(values)
             for name, values in arrays.items()
