@@ -54,7 +54,7 @@ def unpack(
     return Lane(jax.tree.unflatten(tree, found), list(seats))
 
 
-def check_count(kept: int, asked: int) -> None:
+def check(kept: int, asked: int) -> None:
     """Raise ``RunError`` where a checkpoint is of another number of members."""
     if kept != asked:
         raise RunError(

@@ -15,17 +15,7 @@ import numpy as np
 from manyfit.engine import devices
 from manyfit.engine.checkpoint import Checkpoint
 from manyfit.engine.compiled import Compiled
-from manyfit.engine.lane import (
-    Lane,
-    check_count,
-    lane_of,
-    pack,
-    pack_rows,
-    restack,
-    rows_of,
-    unpack,
-    unpack_rows,
-)
+from manyfit.engine.lane import Lane, check, lane_of, pack, pack_rows, restack, rows_of, unpack, unpack_rows
 from manyfit.engine.member import Member, Rows, member_keys
 from manyfit.engine.objective import Objective, PyTree
 from manyfit.engine.plan import Plan, plan
@@ -384,7 +374,7 @@ class Population:
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         arrays, meta = checkpoint
-        check_count(len(meta["epochs"]), len(self.members))
+        check(len(meta["epochs"]), len(self.members))
         self.history = {
             name.removeprefix("history/"): np.array(values)
             for name, values in arrays.items()
