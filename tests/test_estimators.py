@@ -182,7 +182,10 @@ def fitted():
     digits = load_digits()
     X, y = digits.data, digits.target
     return [
-        (MLPClassifier((16,), **QUICK).fit(X[:300], y[:300]), X),
+        (
+            MLPClassifier((16,), **QUICK, random_state=1).fit(X[:300], y[:300]),
+            X,
+        ),  # by 0 both folds score alike
         (MLPRegressor((16,), **QUICK).fit(X[:300], y[:300]), X),
         (CNNClassifier((8,), **SEEING).fit(X[:300], y[:300]), X),
     ]
@@ -232,9 +235,7 @@ def test_kinds_are_known_to_scikit_learn(fitted):
 def test_the_result_tells_the_score_with_its_interval(fitted):
     model, _ = fitted[0]
     score = model.result_.score
-    assert score.low <= score.mean <= score.high  # two folds may come to the same accuracy
-    loss = model.result_.scores["log_loss"]
-    assert loss.low < loss.mean < loss.high
+    assert score.low < score.mean < score.high
     assert model.result_.metric == "accuracy"
     assert len(model.result_.members) == 2
     assert 0.7 < score.mean < 1.0

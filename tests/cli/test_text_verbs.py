@@ -2,7 +2,6 @@
 
 import csv
 import json
-import re
 
 import pytest
 
@@ -71,7 +70,7 @@ def test_rates_and_growth(place, capsys):
 
 
 def test_a_column_beside_the_text(place, capsys):
-    """The text says nothing and the column everything: without it the most frequent class, 4 of 7, is all there is."""
+    """The text says nothing and the column everything."""
     rows = [(f"word{i % 5} word{i % 3}", i % 7, "yes" if i % 7 > 3 else "no") for i in range(70)]
     with open(place / "beside.csv", "w", newline="") as file:
         csv.writer(file).writerows([("said", "stars", "liked"), *rows])
@@ -80,7 +79,7 @@ def test_a_column_beside_the_text(place, capsys):
     assert main(["fit", data, "--text", "said", "--target", "liked", *plan]) == 0
     capsys.readouterr()
     assert main(["evaluate", run, data]) == 0
-    assert float(re.search(r"accuracy ([\d.]+)", capsys.readouterr().out)[1]) > 0.95
+    assert "accuracy 1" in capsys.readouterr().out
     (place / "bare.csv").write_text("said\nword1 word2\n")
     assert main(["predict", run, str(place / "bare.csv")]) == 1
     assert "lacks the column 'stars'" in capsys.readouterr().err

@@ -32,6 +32,12 @@ def test_rows_without_a_feature_are_refused():
         MLP().build(Inputs({"tokens": shape(1, 3)}), 2, rngs=nnx.Rngs(0))
 
 
+@pytest.mark.parametrize("gain", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_gain_that_starts_nothing_is_refused(gain):
+    with pytest.raises(ConfigError, match=r"input_gain=.*give a number above 0"):
+        MLP(input_gain=gain)
+
+
 @pytest.mark.parametrize(
     ("features", "model", "gain"),
     [

@@ -296,9 +296,8 @@ class Predictor:
         """
         folder = RunFolder(path)
         if folder.exists() and not (folder / "model/model.json").is_file():
-            if (folder / "summary.json").is_file() and not folder.read_json("summary.json").get(
-                "interrupted"
-            ):
+            summary = folder.read_json("summary.json") if (folder / "summary.json").is_file() else {}
+            if summary.get("interrupted") is False:
                 raise RunError(
                     f"{folder.path} has lost its model: restore {folder / 'model'}, or repeat the run"
                 )

@@ -69,6 +69,8 @@ class MLP:
         activation(self.activation) if isinstance(self.activation, str) else None
         if isinstance(self.hidden, tuple) and any(not isinstance(w, int) or w < 1 for w in self.hidden):
             raise ConfigError(f"MLP(hidden={self.hidden}): widths are whole numbers of at least 1")
+        if isinstance(self.input_gain, (int, float)) and not 0 < self.input_gain < math.inf:
+            raise ConfigError(f"MLP(input_gain={self.input_gain}): give a number above 0")
 
     def build(self, inputs: Inputs, outputs: int, *, rngs: nnx.Rngs) -> nnx.Module:
         """A module that maps features to ``(batch, outputs)``."""

@@ -8,8 +8,9 @@ from typing import Any
 
 from manyfit.errors import ConfigError, nearest
 from manyfit.experiment.experiment import Experiment
-from manyfit.models import MLP, BagOfWords, TextAndColumns
+from manyfit.models import BagOfWords, TextAndColumns
 from manyfit.models.names import NAMES, TEXTS
+from manyfit.models.text_and_columns import COLUMNS
 from manyfit.objectives import Supervised
 from manyfit.tasks.defaults import (
     Plan,
@@ -45,7 +46,7 @@ def text_experiment(task: Task, asked: Mapping[str, Any]) -> Experiment:
     if rate is None and isinstance(model, BagOfWords):
         rate = BAG_RATE
     if task.data["inputs"].keys() > {"tokens"}:
-        model = TextAndColumns(model, MLP((64,), dropout=0.1, embedding="piecewise"))
+        model = TextAndColumns(model, dataclasses.replace(COLUMNS, embedding="piecewise"))
     objective = Supervised(
         model,
         loss=loss_for(asked, classes=bool(task.classes)),
