@@ -131,6 +131,9 @@ class Fit(Options):
     ] = None
     """Labelled texts and series: how many tokens or steps of each are read, from its beginning. Labelled words: how
     many of a sentence are read at once (95 % of the sentences, 32 to 256); a longer one is read in pieces."""
+    length_buckets: Literal["auto", "none"] = "auto"
+    """Labelled texts, words and pairs of texts: where much would be padding, texts of about one length share a
+    batch, which is cut to it (auto); or they meet by chance alone, padded to the longest."""
     encoding: Annotated[str | None, arg("NAME", "utf-8")] = None
     """Labelled texts: how the files are encoded (latin-1, cp1252 …)."""
 

@@ -44,6 +44,14 @@ class TagPreprocess:
         lengths = jnp.sum(tokens != PAD, axis=1, dtype=jnp.int32)
         return {"tokens": tokens, "characters": encoded["characters"], "lengths": lengths}
 
+    def lengths(self, inputs: Mapping[str, jax.Array]) -> jax.Array:
+        """How many words each sentence has, int32 ``(rows,)``."""
+        return self.words.lengths(inputs)
+
+    def shorten(self, encoded: Mapping[str, jax.Array], length: int) -> dict[str, jax.Array]:
+        """Encoded sentences of at most ``length`` words, without the padding after them."""
+        return {name: leaf[:, :length] for name, leaf in encoded.items()}
+
     def apply(self, stats: Statistics, inputs: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
         """``features`` of ``encode``."""
         return self.features(stats, self.encode(stats, inputs))

@@ -77,6 +77,14 @@ class TextPreprocess:
         """``features`` of ``encode``."""
         return self.features(stats, self.encode(stats, inputs))
 
+    def lengths(self, inputs: Mapping[str, jax.Array]) -> jax.Array:
+        """How many tokens of each row are real, int32 ``(rows,)``."""
+        return jnp.sum(jnp.asarray(inputs["tokens"]) != PAD, axis=1, dtype=jnp.int32)
+
+    def shorten(self, encoded: Mapping[str, jax.Array], length: int) -> dict[str, jax.Array]:
+        """Encoded rows of at most ``length`` tokens, without the padding after them."""
+        return {**encoded, "tokens": encoded["tokens"][:, :length]}
+
 
 @dataclass(frozen=True)
 class TextAndTablePreprocess:
@@ -97,6 +105,14 @@ class TextAndTablePreprocess:
         """The features of both."""
         columns = {name: x for name, x in encoded.items() if name != "tokens"}
         return {**self.text.features(stats["text"], encoded), **self.table.features(stats["table"], columns)}
+
+    def lengths(self, inputs: Mapping[str, jax.Array]) -> jax.Array:
+        """Those of the texts."""
+        return self.text.lengths(inputs)
+
+    def shorten(self, encoded: Mapping[str, jax.Array], length: int) -> dict[str, jax.Array]:
+        """Encoded rows with texts of at most ``length`` tokens."""
+        return self.text.shorten(encoded, length)
 
     def apply(self, stats: Mapping[str, Any], inputs: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
         """``features`` of ``encode``."""

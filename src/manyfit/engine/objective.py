@@ -119,6 +119,14 @@ class Objective(Protocol):
         """
         ...
 
+    def lengths(self, data: PyTree) -> Array | None:
+        """How much of each row is real, int32 ``(rows,)``; None where rows are no padded sequences."""
+        ...
+
+    def shorten(self, data: PyTree, length: int) -> PyTree:
+        """Transformed rows without what lies past ``length``: padding alone, of rows no longer than that."""
+        ...
+
     def init(self, key: Key, hyper: Hyper, prepared: PyTree) -> PyTree:
         """A fresh state."""
         ...
@@ -157,6 +165,16 @@ class BaseObjective:
     def transform(self, prepared: PyTree, data: PyTree) -> PyTree:
         """Rows are taken as they are."""
         del prepared
+        return data
+
+    def lengths(self, data: PyTree) -> Array | None:
+        """Rows are no padded sequences."""
+        del data
+        return None
+
+    def shorten(self, data: PyTree, length: int) -> PyTree:
+        """Rows have no length."""
+        del length
         return data
 
     def export(self, state: PyTree) -> PyTree:

@@ -16,6 +16,7 @@ from manyfit.engine import devices
 from manyfit.engine.checkpoint import Checkpoint
 from manyfit.engine.compiled import Compiled
 from manyfit.engine.lane import Lane, check, lane_of, pack, pack_rows, restack, rows_of, unpack, unpack_rows
+from manyfit.engine.lengths import with_buckets
 from manyfit.engine.member import Member, Rows, member_keys
 from manyfit.engine.objective import Objective, PyTree
 from manyfit.engine.plan import Plan, plan
@@ -103,28 +104,27 @@ class Population:
             jnp.int32(epochs), jnp.int32(epochs + 1 if patience is None else patience), jnp.int32(epochs)
         )
         names = sorted(self.members[0].hyper)
-        for member in self.members:
-            if sorted(member.hyper) != names:
-                raise ValueError(f"{member}: numeric hyper-parameters {sorted(member.hyper)}, others {names}")
+        for other in (member for member in self.members if sorted(member.hyper) != names):
+            raise ValueError(f"{other}: numeric hyper-parameters {sorted(other.hyper)}, others {names}")
         self._keys = member_keys(seed, self.members)
         self._hyper = {n: np.array([m.hyper[n] for m in self.members], np.float32) for n in names}
         self._fold = np.array([m.fold for m in self.members], np.int32)
 
         mesh = devices.mesh(device_count)
-        self._compiled = Compiled(program_of(objective, shape), mesh, data, folds)
+        program = program_of(objective, with_buckets(shape, objective, data))
+        self._compiled = Compiled(program, mesh, data, folds)
         one = self._compiled.shape_of_slots(self._assign([0]))
-        state_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(one))
         self._template = one
+        self.state_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(one))
+        """Bytes of one member's state, its best model included."""
         self.plan: Plan = plan(
             len(self.members),
-            state_bytes,
+            self.state_bytes,
             devices=mesh.size,
             platform=mesh.devices.flat[0].platform,
             memory=devices.memory_available(),
             width=width,
         )
-        self.state_bytes = state_bytes
-        """Bytes of one member's state, its best model included."""
         longest = shape.history if patience is None else min(shape.history, max(1, patience // 4))
         self._longest_chunk = min(longest, epochs)
         self._chunk_epochs = chunk or 0  # 0: not yet planned

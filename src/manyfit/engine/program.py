@@ -20,8 +20,10 @@ from jax import lax
 
 from manyfit.engine import keys
 from manyfit.engine.footprint import bytes_written
+from manyfit.engine.lengths import bucket_of
 from manyfit.engine.member import FoldTable, fold_weight
 from manyfit.engine.objective import Array, BaseObjective, Batch, Fold, Metric, Objective, PyTree
+from manyfit.engine.order import alike, shuffled
 from manyfit.engine.plan import abreast
 from manyfit.engine.slots import (
     DIVERGED,
@@ -35,7 +37,7 @@ from manyfit.engine.slots import (
     Slots,
 )
 
-_INIT, _SHUFFLE, _STEP = range(3)  # streams of a member's key
+_INIT, _SHUFFLE, _STEP, _BATCHES = range(4)  # streams of a member's key
 
 
 @dataclass(frozen=True, eq=False)  # compared by identity: jit asks, and an objective need not be hashable
@@ -94,7 +96,8 @@ class Program:
         Returns the slots and the history, ``(shape.history, slots)`` a metric,
         NaN where a slot did not train.
         """
-        one_epoch = functools.partial(self._epoch, data=data, table=table, limits=limits)
+        lengths = self.objective.lengths(data) if self.shape.buckets else None
+        one_epoch = functools.partial(self._epoch, data=data, table=table, limits=limits, lengths=lengths)
         names = jax.eval_shape(one_epoch, slots)[1]
         blank = {
             name: jnp.full((self.shape.history, *leaf.shape), jnp.nan, jnp.float32)
@@ -142,10 +145,10 @@ class Program:
     # One epoch of every slot
 
     def _epoch(
-        self, slots: Slots, data: PyTree, table: FoldTable, limits: Limits
+        self, slots: Slots, data: PyTree, table: FoldTable, limits: Limits, lengths: Array | None
     ) -> tuple[Slots, dict[str, Array]]:
         running = slots.status == RUNNING
-        state, trained = self._train(slots, running, data, table, limits)
+        state, trained = self._train(slots, running, data, table, limits, lengths)
         models = jax.vmap(self.objective.export)(state)
         measured = self._pass(models, slots.fold, data, table, table.validation, table.validation_count)
         values = {f"train/{k}": m.value for k, m in trained.items()}
@@ -176,7 +179,13 @@ class Program:
         return slots, {k: jnp.where(running, v, jnp.nan) for k, v in values.items()}
 
     def _train(
-        self, slots: Slots, running: Array, data: PyTree, table: FoldTable, limits: Limits
+        self,
+        slots: Slots,
+        running: Array,
+        data: PyTree,
+        table: FoldTable,
+        limits: Limits,
+        lengths: Array | None,
     ) -> tuple[PyTree, dict[str, Metric]]:
         steps = self.steps(table)[slots.fold]
         hyper = {**slots.hyper, "total_steps": (steps * limits.epochs).astype(jnp.float32)}
@@ -187,13 +196,24 @@ class Program:
         # a Python 0, as the loops below count: another kind of integer would be traced once more
         together, shapes = _abreast(functools.partial(update, 0), (slots.state, *member))
         zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape[1:], leaf.dtype), shapes[1])
+        buckets = self.shape.buckets or ()
 
         def alone(one: tuple[PyTree, PyTree, Array]) -> tuple[PyTree, dict[str, Metric]]:
             state, member, steps = one
+            if lengths is not None:
+                order, key, _, epoch, fold = member
+                drawn = jax.random.fold_in(_stream(key, _BATCHES), epoch)
+                size = self.shape.batch_size
+                member = (alike(drawn, order, lengths, table.train_count[fold], size), *member[1:])
 
             def step(t: Array, carry: tuple[PyTree, dict[str, Metric]]) -> tuple[PyTree, dict[str, Metric]]:
                 state, sums = carry
-                state, metrics = update(t, state, *member)
+                if lengths is None:
+                    state, metrics = update(t, state, *member)
+                else:
+                    bucket = bucket_of(lengths[self._places(t, member[0])], buckets)
+                    branches = [functools.partial(update, length=end) for end in buckets]
+                    state, metrics = lax.switch(bucket, branches, t, state, *member)
                 return state, jax.tree.map(jnp.add, sums, metrics)
 
             return lax.fori_loop(0, steps, step, (state, zero))
@@ -238,12 +258,15 @@ class Program:
             hyper: dict[str, Array],
             epoch: Array,
             fold: Array,
+            length: int | None = None,
         ) -> tuple[PyTree, dict[str, Metric]]:
             batch = self._batch(t, order, fold, data, table)
+            if length is not None:
+                batch = batch._replace(data=self.objective.shorten(batch.data, length))
             key = jax.random.fold_in(jax.random.fold_in(_stream(key, _STEP), epoch), t)
             return self.objective.update(state, batch, key, hyper)
 
-        return jax.jit(update)
+        return jax.jit(update, static_argnames="length")
 
     def _pass(
         self,
@@ -293,29 +316,19 @@ class Program:
         return -(-jnp.asarray(table.train_count) // self.shape.batch_size)
 
     def _order(self, key: Array, epoch: Array, fold: Array, table: FoldTable) -> Array:
-        """The epoch's rows, shuffled, ``(batches * batch_size,)``.
+        """The epoch's rows, shuffled, ``(batches * batch_size,)``."""
+        drawn = jax.random.fold_in(_stream(key, _SHUFFLE), epoch)
+        return shuffled(drawn, table.train[fold], table.train_count[fold], self.shape.batch_size)
 
-        The bits drawn for a row depend on its place in the fold alone, so the
-        padding (that is, the other folds) cannot change the order. Past the
-        fold's last row the order starts over: those places carry no weight,
-        but a layer that looks at the whole batch sees real rows there.
-        """
-        rows, count = table.train[fold], table.train_count[fold]
-        padded = rows.shape[0]
-        if padded == 0:
-            return jnp.zeros((0,), jnp.int32)
-        bits = jax.random.bits(jax.random.fold_in(_stream(key, _SHUFFLE), epoch), (padded,), jnp.uint32)
-        bits = jnp.where(jnp.arange(padded) < count, bits >> 1, jnp.uint32(0xFFFFFFFF))
-        _, order = lax.sort((bits, rows), num_keys=1)
-        size = self.shape.batch_size
-        places = jnp.arange(-(-padded // size) * size) % jnp.maximum(count, 1)
-        return order[places]
+    def _places(self, t: Array, order: Array) -> Array:
+        """The rows of the batch ``t``."""
+        return lax.dynamic_slice_in_dim(order, t * self.shape.batch_size, self.shape.batch_size)
 
     def _batch(self, t: Array, order: Array, fold: Array, data: PyTree, table: FoldTable) -> Batch:
         if data is None or order.shape[0] == 0:
             return Batch(None, jnp.zeros((0,), jnp.float32))
         size = self.shape.batch_size
-        rows = lax.dynamic_slice_in_dim(order, t * size, size)
+        rows = self._places(t, order)
         weight = (t * size + jnp.arange(size) < table.train_count[fold]).astype(jnp.float32)
         return Batch(self._rows(data, table, fold, rows), weight)
 

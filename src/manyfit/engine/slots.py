@@ -56,3 +56,9 @@ class Shape:
     evaluation_batch: int = 512
     history: int = 32
     """The longest chunk, in epochs."""
+    buckets: tuple[int, ...] | None = None
+    """Lengths to which batches are cut, ascending, the last that of the longest row (``manyfit.engine.lengths``);
+    none where empty, planned by the rows where None.
+
+    Members that take their steps abreast share every step's shape: there batches are not cut.
+    """

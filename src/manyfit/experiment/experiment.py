@@ -45,6 +45,9 @@ class Experiment:
     metric: str | None = None
     steps_per_epoch: int | None = None
     """Updates in an epoch, for an objective without rows."""
+    length_buckets: Sequence[int] | None = None
+    """Of texts: lengths to which batches are cut, their rows being of about one length; planned by the lengths of the
+    rows where None, and none where empty: then rows meet by chance alone, padded to the longest."""
     width: int | None = None
     """Members abreast on one device; planned where None."""
     chunk: int | None = None

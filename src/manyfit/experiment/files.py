@@ -64,6 +64,8 @@ def request_of(experiment: Experiment, prepared: Prepared, name: str) -> dict[st
     settings["folds"] = len(prepared.splits) // experiment.repeats
     if experiment.first_trials:
         settings["first_trials"] = describe(experiment.first_trials)
+    if experiment.length_buckets is not None:
+        settings["length_buckets"] = list(experiment.length_buckets)
     if experiment.given_trials is not None:
         settings["given_trials"] = describe(experiment.given_trials)
     return {

@@ -268,7 +268,11 @@ class Run:
             prepared.task.data,
             self.members[first:],
             [Rows(s.train, s.validation, s.test) for s in prepared.splits],
-            Shape(max(1, min(bucket.batch_size, longest)), experiment.steps_per_epoch),
+            Shape(
+                max(1, min(bucket.batch_size, longest)),
+                experiment.steps_per_epoch,
+                buckets=None if experiment.length_buckets is None else tuple(experiment.length_buckets),
+            ),
             epochs=experiment.epochs,
             patience=experiment.patience,
             seed=experiment.seed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +30,7 @@ class BagOfWords:
     width: int = 64
     pairs: int = 0
     dropout: Numeric = 0.3
+    any_length: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_whole(self, width=self.width)

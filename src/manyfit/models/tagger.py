@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -53,6 +53,7 @@ class Tagger:
     word_dropout: Numeric = 0.1
     crf: bool = False
     """Whether a sentence's labels are judged together, by a score of each pair of neighbours (``losses.crf``)."""
+    any_length: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_whole(

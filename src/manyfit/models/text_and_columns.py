@@ -31,6 +31,11 @@ class TextAndColumns:
     text: Any = field(default_factory=TextCNN)
     columns: Any = COLUMNS
 
+    @property
+    def any_length(self) -> bool:
+        """Whether the text's network reads texts of any length."""
+        return bool(getattr(self.text, "any_length", False))
+
     def build(self, inputs: Inputs, outputs: int, *, rngs: nnx.Rngs) -> nnx.Module:
         """A module that maps ``tokens``, ``lengths`` and the features of a table to ``(B, outputs)``.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -31,6 +32,7 @@ class TextCNN:
     channels: int = 64
     dropout: Numeric = 0.5
     activation: str = "relu"
+    any_length: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_whole(self, width=self.width, sizes=self.sizes, channels=self.channels)

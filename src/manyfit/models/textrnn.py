@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import jax
 from flax import nnx
@@ -64,6 +64,7 @@ class TextRNN:
     bidirectional: bool = True
     pool: Pool = "max"
     dropout: Numeric = 0.5
+    any_length: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_whole(self, width=self.width, hidden=self.hidden, layers=self.layers)

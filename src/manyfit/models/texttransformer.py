@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 from flax import nnx
@@ -34,6 +35,7 @@ class TextTransformer:
     window: int | None = None
     pool: Pool = "mean-max"
     dropout: Numeric = 0.3
+    any_length: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_whole(self, width=self.width, depth=self.depth, heads=self.heads, widen=self.widen)

@@ -133,6 +133,16 @@ class Supervised(BaseObjective):
             return data
         return {**data, "inputs": self._preprocess.encode(prepared["inputs"], data["inputs"])}
 
+    def lengths(self, data: PyTree) -> Array | None:
+        """Those of the sequences, where the architecture reads any length and the preprocessing knows them."""
+        known = getattr(self._preprocess, "lengths", None)
+        return known(data["inputs"]) if known and getattr(self.model, "any_length", False) else None
+
+    def shorten(self, data: PyTree, length: int) -> PyTree:
+        """Rows whose sequences are cut to ``length``."""
+        preprocess: Any = self._preprocess
+        return {**data, "inputs": preprocess.shorten(data["inputs"], length)}
+
     def init(self, key: Key, hyper: Hyper, prepared: PyTree) -> PyTree:
         """Fresh weights, the optimizer's moments, and what was prepared."""
         here = settled(self, hyper)

@@ -72,6 +72,10 @@ class Tagging(Supervised):
         assert isinstance(bound, Tagging)
         return bound
 
+    def shorten(self, data: PyTree, length: int) -> PyTree:
+        """Sentences and their labels, cut to ``length`` words."""
+        return {**super().shorten(data, length), "target": data["target"][:, :length]}
+
     def evaluate(self, model: PyTree, batch: Batch) -> dict[str, Metric]:
         """Cross-entropy and accuracy over the words."""
         outputs = self._outputs(model, batch.data)

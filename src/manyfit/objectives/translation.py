@@ -48,6 +48,16 @@ class Translation(BaseObjective):
         del fold
         return ()
 
+    def lengths(self, data: PyTree) -> Array:
+        """The tokens that the longer side of each pair has the network read."""
+        source, target = (jnp.asarray(data[side]) != PAD for side in ("source", "target"))
+        counts = jnp.sum(source, axis=1, dtype=jnp.int32), jnp.sum(target, axis=1, dtype=jnp.int32) - 1
+        return jnp.maximum(*counts)
+
+    def shorten(self, data: PyTree, length: int) -> PyTree:
+        """Pairs of at most ``length`` tokens a side, without the padding after them."""
+        return {"source": data["source"][:, :length], "target": data["target"][:, : length + 1]}
+
     def init(self, key: Key, hyper: Hyper, prepared: PyTree) -> PyTree:
         """Fresh weights and the optimizer's moments."""
         del prepared

@@ -155,6 +155,7 @@ def planned(objective: Any, task: Task, asked: Mapping[str, Any], plan: Plan) ->
         epochs=given(asked, "epochs", plan.epochs),
         patience=None if patience == 0 else patience,
         batch_size=given(asked, "batch_size", plan.batch_size),
+        length_buckets=() if asked.get("length_buckets") == "none" else None,
         validation=given(asked, "validation", plan.validation),
         seed=given(asked, "seed", 0),
         repeats=given(asked, "repeats", 20 if asked.get("plan") == "bootstrap" else 1),
