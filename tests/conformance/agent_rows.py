@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from manyfit.environments import CartPole, Pendulum
-from manyfit.objectives.reinforcement import DQN, PPO, SAC, TD3
+from manyfit.environments import CartPole, Masked, Pendulum
+from manyfit.objectives.reinforcement import DQN, PPO, SAC, TD3, RecurrentPPO
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,19 @@ ROWS = [
             passes=2,
             entropy_weight=0.01,
             normalise_observations=True,
+        ),
+        {"gamma": 0.9, "clip_range": 0.3, "entropy_weight": 0.02, "optimizer.learning_rate": 1e-2},
+    ),
+    Row(
+        RecurrentPPO(
+            Masked(CartPole(), (0, 2)),
+            units=8,
+            hidden=(8,),
+            environments=4,
+            rollout=16,
+            passes=2,
+            minibatches=2,
+            entropy_weight=0.01,
         ),
         {"gamma": 0.9, "clip_range": 0.3, "entropy_weight": 0.02, "optimizer.learning_rate": 1e-2},
     ),

@@ -1,5 +1,7 @@
 """Lengths, states and members of the recurrent layers; their values are checked against PyTorch's elsewhere."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -45,6 +47,36 @@ def test_a_state_continues_the_sequence(kind):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), end, last)
 
 
+@pytest.mark.parametrize("kind", KINDS[:-1], ids=lambda kind: kind.__name__)
+def test_sequences_in_one_row_are_read_as_if_each_had_its_own(kind):
+    layer = kind(4, 5, layers=2, rngs=nnx.Rngs(0))
+    fresh = jnp.zeros((3, 6), bool).at[0, 0].set(True).at[1, 4].set(True).at[2, 2:4].set(True)
+    begun = jax.random.normal(jax.random.key(1), (2, 3, 5))
+    initial = (begun, begun) if kind is nn.LSTM else begun
+
+    def parts(x, initial):
+        """Row by row, cut where a sequence begins."""
+        rows = []
+        for row, cuts in enumerate([(0, 6), (0, 4, 6), (0, 2, 3, 6)]):
+            found = []
+            for first, last in itertools.pairwise(cuts):
+                own = jax.tree.map(lambda leaf, row=row: leaf[:, row : row + 1], initial)
+                start = None if fresh[row, first] else own
+                found.append(layer(x[row : row + 1, first:last], initial=start)[0][0])
+            rows.append(jnp.concatenate(found))
+        return jnp.stack(rows)
+
+    def whole(x, initial):
+        return layer(x, initial=initial, fresh=fresh)[0]
+
+    np.testing.assert_allclose(whole(X, initial), parts(X, initial), rtol=1e-5, atol=1e-6)
+    found, expected = (
+        jax.grad(lambda x, s, read=read: jnp.sum(jnp.sin(read(x, s))), argnums=(0, 1))(X, initial)
+        for read in (whole, parts)
+    )
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), found, expected)
+
+
 @every
 def test_the_future_has_no_gradient_in_one_direction(kind):
     layer = kind(4, 5, layers=2, rngs=nnx.Rngs(0))
@@ -77,6 +109,10 @@ def test_the_gradient_runs_no_product_for_the_weights_in_its_loop():
         (lambda: nn.LSTM(0, 4, rngs=nnx.Rngs(0)), "at least 1"),
         (lambda: nn.LSTM(3, 4, rngs=nnx.Rngs(0))(X), "B, T, 3"),
         (lambda: nn.LSTM(4, 4, rngs=nnx.Rngs(0))(X, initial=jnp.ones((1, 3, 4))), "initial"),
+        (
+            lambda: nn.GRU(4, 4, bidirectional=True, rngs=nnx.Rngs(0))(X, fresh=jnp.zeros((3, 6), bool)),
+            "one direction",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(call, says):

@@ -129,8 +129,15 @@ def drawn(predictor: Predictor, member: int, *, seed: int = 0) -> tuple[float, b
     agent: Any = predictor.objective
     model = jax.tree.map(lambda leaf: leaf[member], predictor.models)
     if isinstance(agent.environment, Gymnasium):
-        act = jax.jit(lambda seen: agent.chosen(model, seen[None])[0])
-        total, pictures = filmed(agent.environment, lambda seen: np.asarray(act(seen)), seed)
+        acted = jax.jit(lambda seen, memory: agent.acted(model, seen[None], memory))
+        memory = agent.blank(1)
+
+        def act(seen: np.ndarray) -> np.ndarray:
+            nonlocal memory
+            actions, memory = acted(seen, memory)
+            return np.asarray(actions[0])
+
+        total, pictures = filmed(agent.environment, act, seed)
         return total, film(pictures)
     key = jax.random.split(key_of(seed), 1)[0]
     states, rewards, count = jax.jit(agent.trajectory)(model, key)

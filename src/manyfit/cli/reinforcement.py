@@ -25,6 +25,7 @@ class Rl(Options):
     Examples:
       manyfit rl CartPole-v1 --algorithm ppo --seeds 16
       manyfit rl CartPole-v1 --algorithm dqn --set dueling=true n_step=3
+      manyfit rl CartPoleNoVel-v1 --algorithm recurrent-ppo
       manyfit rl Pendulum-v1 --algorithm sac
       manyfit rl my_module:MyRobot-v0 --algorithm sac
       manyfit rl gymnax:Breakout-MinAtar --algorithm dqn
@@ -36,7 +37,8 @@ class Rl(Options):
     environment: Annotated[str, tyro.conf.Positional, place("ENVIRONMENT")]
     """The environment's name, as Gymnasium has it."""
     algorithm: Annotated[str, arg("NAME", "ppo")] = "ppo"
-    """How it learns: ppo, dqn (one of several actions), sac or td3 (continuous actions)."""
+    """How it learns: ppo, recurrent-ppo (which remembers the episode, for what an observation does not tell), dqn (one
+    of several actions), sac or td3 (continuous actions)."""
     out: Annotated[Path | None, arg("FOLDER", "runs/<environment>-<algorithm>", "-o")] = None
     """The run folder."""
     seeds: Annotated[int | None, arg("N", "8")] = None

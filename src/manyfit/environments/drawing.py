@@ -14,6 +14,7 @@ from manyfit.environments.cartpole import CartPole
 from manyfit.environments.environment import Environment
 from manyfit.environments.frozen_lake import FrozenLake
 from manyfit.environments.gymnax import Gymnax
+from manyfit.environments.masked import Masked
 from manyfit.environments.mountain_car import MountainCar, MountainCarContinuous
 from manyfit.environments.pendulum import Pendulum
 from manyfit.errors import ConfigError
@@ -38,6 +39,7 @@ Pen = Any
 
 def drawable(environment: Environment) -> bool:
     """Whether there is a picture of its states."""
+    environment = _whole(environment)
     if isinstance(environment, Gymnax):
         return len(environment.shape) in (2, 3)
     return type(environment) in _DRAWN
@@ -48,7 +50,7 @@ def frame(environment: Environment, state: np.ndarray) -> Any:
 
     Raises ``ConfigError`` where Pillow is missing, or nothing is known of what the environment looks like.
     """
-    image_of = _pillow()
+    environment, image_of = _whole(environment), _pillow()
     from PIL import ImageDraw
 
     if not drawable(environment):
@@ -87,6 +89,11 @@ def film(pictures: Sequence[np.ndarray]) -> bytes:
         one.thumbnail((WIDTH, WIDTH))
         frames.append(one.quantize(32))
     return animation(frames, 30 * min(every, 3))
+
+
+def _whole(environment: Environment) -> Environment:
+    """What a masked environment hides nothing of."""
+    return environment.whole if isinstance(environment, Masked) else environment
 
 
 def _pillow() -> Any:

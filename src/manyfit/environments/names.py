@@ -8,6 +8,7 @@ from manyfit.environments.environment import Box, Discrete, Environment
 from manyfit.environments.frozen_lake import LARGE, FrozenLake
 from manyfit.environments.gym import Gymnasium, gymnasium_environment
 from manyfit.environments.gymnax import PREFIX, Gymnax, gymnax_environment
+from manyfit.environments.masked import Masked
 from manyfit.environments.mountain_car import MountainCar, MountainCarContinuous
 from manyfit.environments.pendulum import Pendulum
 from manyfit.errors import ConfigError, nearest
@@ -20,8 +21,10 @@ ENVIRONMENTS: dict[str, Environment] = {
     "Pendulum-v1": Pendulum(),
     "FrozenLake-v1": FrozenLake(),
     "FrozenLake8x8-v1": FrozenLake(LARGE),
+    "CartPoleNoVel-v1": Masked(CartPole(), (0, 2), "CartPoleNoVel-v1"),
+    "PendulumNoVel-v1": Masked(Pendulum(), (0, 1), "PendulumNoVel-v1"),
 }
-"""Those that run on the device."""
+"""Those that run on the device; of ``NoVel`` no velocities are seen (rl-baselines3-zoo's names)."""
 
 PARTS: tuple[type, ...] = (
     CartPole,
@@ -30,6 +33,7 @@ PARTS: tuple[type, ...] = (
     MountainCarContinuous,
     Pendulum,
     FrozenLake,
+    Masked,
     Gymnasium,
     Gymnax,
     Discrete,

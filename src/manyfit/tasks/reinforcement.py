@@ -14,7 +14,7 @@ from manyfit.environments import Discrete, Environment, Gymnasium, environment
 from manyfit.errors import ConfigError, DataError, ManyfitError, nearest
 from manyfit.evaluate import Split
 from manyfit.experiment.experiment import Experiment
-from manyfit.objectives.reinforcement import DQN, PPO, SAC, TD3, Agent
+from manyfit.objectives.reinforcement import DQN, PPO, SAC, TD3, Agent, RecurrentPPO
 from manyfit.optim import Adam, Constant, Linear
 from manyfit.space import numeric_paths
 from manyfit.tasks.defaults import given, number_or_range, seconds_of
@@ -199,24 +199,24 @@ def _adam(rate: float, *, falling: bool = False, clip: float = 0.5) -> Adam:
     return Adam(learning_rate=rate, clip=clip, eps=1e-5, schedule=Linear() if falling else Constant())
 
 
-def _ppo(where: Environment) -> tuple[Agent, int]:
+def _on_policy(kind: type[PPO], where: Environment) -> tuple[Agent, int]:
     """Settings after those that rl-baselines3-zoo tuned, as far as they go without its state-dependent noise."""
 
     def ppo(
         environments: int, rollout: int, passes: int, minibatches: int, gamma: float, lam: float, **more: Any
     ) -> PPO:
         sizes: dict[str, Any] = {"environments": environments, "rollout": rollout, "passes": passes}
-        return PPO(where, minibatches=minibatches, gamma=gamma, gae_lambda=lam, **sizes, **more)
+        return kind(where, minibatches=minibatches, gamma=gamma, gae_lambda=lam, **sizes, **more)
 
     both: dict[str, Any] = {"normalise_observations": True, "normalise_rewards": True}
     match where.name.rpartition(":")[2]:
-        case "CartPole-v1":
-            return PPO(where), 100_000
+        case "CartPole-v1" | "CartPoleNoVel-v1":
+            return kind(where), 100_000
         case "Acrobot-v1":
             return ppo(16, 64, 4, 4, 0.99, 0.94, optimizer=_adam(1e-3, falling=True), **both), 200_000
         case "MountainCar-v0":
             return ppo(16, 16, 4, 4, 0.99, 0.98, optimizer=_adam(3e-4), **both), 1_000_000
-        case "Pendulum-v1":
+        case "Pendulum-v1" | "PendulumNoVel-v1":
             return ppo(8, 128, 10, 8, 0.9, 0.95, optimizer=_adam(1e-3, falling=True)), 200_000
         case "MountainCarContinuous-v0":
             weights: dict[str, Any] = {
@@ -271,6 +271,14 @@ def _actor_critic(kind: type[SAC] | type[TD3], where: Environment) -> tuple[Agen
             return kind(where, learning_starts=10_000, optimizer=Adam(learning_rate=3e-4)), 1_000_000
 
 
+def _ppo(where: Environment) -> tuple[Agent, int]:
+    return _on_policy(PPO, where)
+
+
+def _recurrent_ppo(where: Environment) -> tuple[Agent, int]:
+    return _on_policy(RecurrentPPO, where)
+
+
 def _sac(where: Environment) -> tuple[Agent, int]:
     return _actor_critic(SAC, where)
 
@@ -281,6 +289,7 @@ def _td3(where: Environment) -> tuple[Agent, int]:
 
 ALGORITHMS: dict[str, Callable[[Environment], tuple[Agent, int]]] = {
     "ppo": _ppo,
+    "recurrent-ppo": _recurrent_ppo,
     "dqn": _dqn,
     "sac": _sac,
     "td3": _td3,

@@ -43,6 +43,15 @@ class Agent(BaseObjective, ABC):
     def chosen(self, model: PyTree, observations: Array) -> Array:
         """The deterministic policy: actions as the environment takes them, for observations ``(batch, features)``."""
 
+    def blank(self, count: int) -> PyTree:
+        """What is remembered as ``count`` episodes start, leaves ``(count, ...)``: nothing, unless overridden."""
+        del count
+        return ()
+
+    def acted(self, model: PyTree, observations: Array, memory: PyTree) -> tuple[Array, PyTree]:
+        """``chosen`` within episodes of which ``memory`` is remembered, and what is remembered after it."""
+        return self.chosen(model, observations), memory
+
     def evaluate(self, model: PyTree, batch: Batch) -> dict[str, Metric]:
         """Return and length of whole episodes of the deterministic policy; ``loss`` is the return's negative."""
         if batch.data is None:
@@ -64,27 +73,28 @@ class Agent(BaseObjective, ABC):
         start = environment.begin(keys, whose)
         draws = jax.random.fold_in(key_of(_EPISODES), 0x64726177)
 
-        def going(carry: tuple[Any, Array, Array, Array, Array]) -> Array:
-            _, done, _, _, t = carry
+        def going(carry: Any) -> Array:
+            _, _, done, _, _, t = carry
             return ~jnp.all(done) & (t < environment.horizon)
 
-        def step(
-            carry: tuple[Any, Array, Array, Array, Array],
-        ) -> tuple[Any, Array, Array, Array, Array]:
-            playing, done, total, length, t = carry
-            actions = self.chosen(model, playing.observation)
+        def step(carry: Any) -> Any:
+            playing, memory, done, total, length, t = carry
+            actions, memory = self.acted(model, playing.observation, memory)
             playing, outcome = environment.move(playing, actions, jax.random.fold_in(draws, t))
             total = total + jnp.where(done, 0.0, outcome.reward)
             length = length + jnp.where(done, 0, 1)
-            return playing, done | outcome.done, total, length, t + 1
+            return playing, memory, done | outcome.done, total, length, t + 1
 
-        none = jnp.zeros(keys.shape[0], bool)
-        carry = (start, none, jnp.zeros(keys.shape[0]), none.astype(jnp.int32), jnp.int32(0))
+        count = keys.shape[0]
+        none = jnp.zeros(count, bool)
+        carry: Any = (
+            start, self.blank(count), none, jnp.zeros(count), none.astype(jnp.int32), jnp.int32(0),
+        )  # fmt: skip
         if environment.on_host:  # calls to the host stand in no loop whose end members decide each for itself
             carry = lax.fori_loop(0, environment.horizon, lambda _, carry: step(carry), carry)
         else:
             carry = lax.while_loop(going, step, carry)
-        _, _, total, length, _ = carry
+        _, _, _, total, length, _ = carry
         return total, length
 
     def trajectory(self, model: PyTree, key: Array) -> tuple[PyTree, Array, Array]:
@@ -96,15 +106,15 @@ class Agent(BaseObjective, ABC):
         start = environment.begin(key[None])
         draws = jax.random.fold_in(key_of(_EPISODES), 0x64726177)
 
-        def step(carry: tuple[Any, Array], t: Array) -> tuple[tuple[Any, Array], tuple[Any, Array, Array]]:
-            playing, over = carry
-            actions = self.chosen(model, playing.observation)
+        def step(carry: Any, t: Array) -> tuple[Any, tuple[Any, Array, Array]]:
+            playing, memory, over = carry
+            actions, memory = self.acted(model, playing.observation, memory)
             after, outcome = environment.move(playing, actions, jax.random.fold_in(draws, t))
             seen = (jax.tree.map(lambda leaf: leaf[0], after.state), outcome.reward[0], ~over)
-            return (after, over | outcome.done[0]), seen
+            return (after, memory, over | outcome.done[0]), seen
 
         steps = jnp.arange(environment.horizon)
-        _, (states, rewards, alive) = lax.scan(step, (start, jnp.bool_(False)), steps)
+        _, (states, rewards, alive) = lax.scan(step, (start, self.blank(1), jnp.bool_(False)), steps)
         states = jax.tree.map(lambda first, rest: jnp.concatenate([first, rest]), start.state, states)
         return states, rewards, jnp.sum(alive)
 

@@ -39,6 +39,8 @@ class Seen(NamedTuple):
     done: Array
     total: Array
     length: Array
+    memory: PyTree
+    """What the agent remembered after it, before an ended episode is forgotten."""
 
 
 class ActorCritic(nnx.Module):
@@ -122,6 +124,7 @@ class PPO(Agent):
             "weights": fresh,
             "optimizer": start(here.optimizer, fresh.params, fresh.rest),
             "playing": self.environment.start(playing, self.environments),
+            "memory": self.blank(self.environments),
         }
         if self.normalise_observations:
             state["observations"] = Moments.start((self.environment.features,))
@@ -134,13 +137,14 @@ class PPO(Agent):
         del batch
         here = settled(self, hyper)
         playing_key, learning_key = jax.random.split(key)
+        remembered = state["memory"]
         state, seen = here._rollout(state, playing_key)
         rewards = seen.reward
         if self.normalise_rewards:
             state["rewards"] = state["rewards"].seen(rewards, seen.done, here.gamma)
             rewards = state["rewards"].scaled(rewards)
         normaliser = state.get("observations")
-        _, next_values = here._apply(state["weights"], here._seen(normaliser, seen.led_to))
+        _, next_values, _ = here._step(state["weights"], here._seen(normaliser, seen.led_to), seen.memory)
         advantages = generalized_advantages(
             rewards, seen.value, next_values, seen.terminated, seen.done, here.gamma, here.gae_lambda
         )
@@ -152,8 +156,8 @@ class PPO(Agent):
             advantages,
             advantages + seen.value,
         )
-        flat = jax.tree.map(lambda leaf: leaf.reshape(self.steps_per_update, *leaf.shape[2:]), rows)
-        weights, optimizer, learned = here._learn(state, flat, learning_key, hyper)
+        lessons = here._lessons(rows, seen.done, remembered)
+        weights, optimizer, learned = here._learn(state, lessons, learning_key, hyper)
         # the statistics change after the update only: within it, a ratio of probabilities begins at 1
         if self.normalise_observations:
             state["observations"] = normaliser.seen(seen.observation)
@@ -190,16 +194,35 @@ class PPO(Agent):
     def _apply(self, weights: Weights, observations: Array) -> tuple[Any, Array]:
         return self._functional().apply(weights, observations, train=False)[0]
 
+    def _step(self, weights: Weights, observations: Array, memory: PyTree) -> tuple[Any, Array, PyTree]:
+        """Policy and value of observations ``(..., features)`` after what is remembered, and what is then."""
+        return *self._apply(weights, observations), memory
+
+    def _lessons(self, rows: PyTree, done: Array, memory: PyTree) -> PyTree:
+        """What minibatches are drawn from, leaves ``(lessons, ...)``, of rows ``(steps, environments, ...)``.
+
+        ``memory`` is what was remembered before the first step.
+        """
+        del done, memory
+        return jax.tree.map(lambda leaf: leaf.reshape(self.steps_per_update, *leaf.shape[2:]), rows)
+
+    def _judged(self, weights: Weights, lessons: PyTree) -> dict[str, Array]:
+        """The loss of some lessons, and its parts."""
+        observations, *rest = lessons
+        return self.loss(*self._apply(weights, observations), *rest)
+
     def _rollout(self, state: PyTree, key: Key) -> tuple[PyTree, Seen]:
         """The state with its environments ``rollout`` steps on, and what was seen on the way."""
         weights, normaliser = state["weights"], state.get("observations")
 
-        def act(playing: Any, key: Array) -> tuple[Any, Seen]:
+        def act(carry: tuple[Any, PyTree], key: Array) -> tuple[tuple[Any, PyTree], Seen]:
+            playing, memory = carry
             choosing, moving = jax.random.split(key)
-            policy, value = self._apply(weights, self._seen(normaliser, playing.observation))
+            policy, value, memory = self._step(weights, self._seen(normaliser, playing.observation), memory)
             action = policy.sample(choosing)
             after, outcome = self.environment.advance(playing, self._played(action), moving)
-            return after, Seen(
+            kept = jax.tree.map(lambda leaf: jnp.where(outcome.done[:, None], 0, leaf), memory)
+            return (after, kept), Seen(
                 observation=playing.observation,
                 action=action,
                 log_probability=policy.log_probability(action),
@@ -210,17 +233,19 @@ class PPO(Agent):
                 done=outcome.done,
                 total=outcome.total,
                 length=outcome.length,
+                memory=memory,
             )
 
         playing = self.environment.ready(state["playing"])
-        playing, seen = lax.scan(act, playing, jax.random.split(key, self.rollout))
-        return {**state, "playing": playing}, seen
+        keys = jax.random.split(key, self.rollout)
+        (playing, memory), seen = lax.scan(act, (playing, state["memory"]), keys)
+        return {**state, "playing": playing, "memory": memory}, seen
 
     def _learn(
         self, state: PyTree, rows: PyTree, key: Key, hyper: Hyper
     ) -> tuple[Weights, Any, dict[str, Array]]:
-        """``passes`` times over the rows in shuffled minibatches."""
-        count, parts = self.steps_per_update, self.minibatches
+        """``passes`` times over the lessons in shuffled minibatches."""
+        count, parts = jax.tree.leaves(rows)[0].shape[0], self.minibatches
         total = hyper["total_steps"] * self.passes * parts
 
         def one_pass(carry: tuple[Weights, Any], key: Key) -> tuple[tuple[Weights, Any], dict[str, Array]]:
@@ -236,8 +261,7 @@ class PPO(Agent):
                 weights, optimizer = carry
 
                 def loss(params: PyTree) -> tuple[Array, tuple[PyTree, dict[str, Array]]]:
-                    policy, value = self._apply(Weights(params, weights.rest), batch[0])
-                    found = self.loss(policy, value, *batch[1:])
+                    found = self._judged(Weights(params, weights.rest), batch)
                     return found["loss"], (weights.rest, found)
 
                 taken = step(self.optimizer, loss, weights.params, optimizer, total)
@@ -259,7 +283,7 @@ class PPO(Agent):
         advantage: Array,
         target: Array,
     ) -> dict[str, Array]:
-        """The loss of a minibatch, arrays ``(batch,)``, and its parts.
+        """The loss of a minibatch, arrays of one shape, and its parts.
 
         Source: Schulman et al. (2017), "Proximal policy optimization algorithms", equations 7 and 9.
         """
