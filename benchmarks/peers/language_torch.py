@@ -84,6 +84,27 @@ def rate(step: int, steps: int) -> float:
     return LAST_RATE + 0.5 * (1 + math.cos(math.pi * share)) * (RATE - LAST_RATE)
 
 
+def optimizer_of(model) -> torch.optim.Optimizer:
+    """AdamW as nanoGPT sets it: matrices decay, vectors do not."""
+    matrices = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.99))
+
+
+def stepped(model, optimizer, windows, learning_rate: float) -> float:
+    """Take a step on windows ``(BATCH, CONTEXT + 1)``; their loss before it."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate
+    logits = model(windows[:, :-1])
+    loss = functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), windows[:, 1:].reshape(-1))
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    return float(loss.detach())
+
+
 @torch.no_grad()
 def validation(model, tokens) -> float:
     """Nats a token over every token of the text but its first, in windows that do not overlap."""
@@ -130,24 +151,13 @@ def main(place: str, kind: str = "gpt", steps: int = 2000, seed: int = 0) -> Non
     cut = int(0.9 * len(tokens))
     train, held = tokens[:cut], tokens[cut:]
     model = GPT(len(letters)) if kind == "gpt" else LSTM(len(letters))
-    matrices = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.99))
+    optimizer = optimizer_of(model)
     curve = []
     started, working = time.perf_counter(), time.process_time()
     for step in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = rate(step, steps)
         first = torch.randint(len(train) - CONTEXT, (BATCH,))
         windows = torch.stack([train[i : i + CONTEXT + 1] for i in first])
-        logits = model(windows[:, :-1])
-        loss = functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), windows[:, 1:].reshape(-1))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        curve.append(float(loss.detach()))
+        curve.append(stepped(model, optimizer, windows, rate(step, steps)))
     trained, worked = time.perf_counter() - started, time.process_time() - working
     model.eval()
     found = {

@@ -210,8 +210,10 @@ def _on_policy(kind: type[PPO], where: Environment) -> tuple[Agent, int]:
 
     both: dict[str, Any] = {"normalise_observations": True, "normalise_rewards": True}
     match where.name.rpartition(":")[2]:
-        case "CartPole-v1" | "CartPoleNoVel-v1":
+        case "CartPole-v1":
             return kind(where), 100_000
+        case "CartPoleNoVel-v1":
+            return kind(where, **both), 100_000
         case "Acrobot-v1":
             return ppo(16, 64, 4, 4, 0.99, 0.94, optimizer=_adam(1e-3, falling=True), **both), 200_000
         case "MountainCar-v0":
