@@ -324,6 +324,8 @@ def _compared(real: Array, samples: Array) -> dict[str, Array]:
 
     real, samples = (lax.stop_gradient(x[:_MOST_COMPARED]) for x in (real, samples))
     found = {"variance": variance(samples) / jnp.maximum(variance(real), 1e-12)}
+    if real.ndim == 2:
+        found["missed"] = missed(real, samples)
     if real.shape[0] < 2:  # one row has no distance within
         return {**found, "distance": jnp.float32(0)}
     return {**found, "distance": energy_distance(real, samples, jnp.ones(real.shape[0]))}
@@ -331,3 +333,17 @@ def _compared(real: Array, samples: Array) -> dict[str, Array]:
 
 def _inputs(data: PyTree) -> PyTree:
     return data["inputs"] if isinstance(data, dict) and "inputs" in data else data
+
+
+def missed(real: Array, samples: Array) -> Array:
+    """The share of real rows ``(n, features)`` with no sample as near as the nearest sixteenth of the real rows.
+
+    Source: Naeem et al. (2020), "Reliable fidelity and diversity metrics for generative models": one minus coverage.
+    """
+
+    def distances(a: Array, b: Array) -> Array:
+        return jnp.sum((a[:, None] - b) ** 2, axis=-1)
+
+    among = max(1, real.shape[0] // 16)
+    reach = -lax.top_k(-distances(real, real), min(among + 1, real.shape[0]))[0][:, -1]
+    return jnp.mean((jnp.min(distances(real, samples), axis=1) > reach).astype(jnp.float32))
