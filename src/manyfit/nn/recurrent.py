@@ -123,85 +123,72 @@ class _Weights(NamedTuple):
     state_bias: Array
 
 
+class _Marks(NamedTuple):
+    """What is special about steps, bool ``(T, B)`` where anything is."""
+
+    real: Array | None
+    """Steps that are no padding: through padding the state passes unchanged."""
+    fresh: Array | None
+    """Steps before which the state is put to 0."""
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _recur(
-    kind: str,
-    reverse: bool,
-    x: Array,
-    weights: _Weights,
-    start: State,
-    real: Array | None,
-    fresh: Array | None,
+    kind: str, reverse: bool, x: Array, weights: _Weights, start: State, marks: _Marks
 ) -> tuple[Array, State]:
-    """Run a cell over ``x`` ``(T, B, in)``: its outputs ``(T, B, H)``, and its last state.
-
-    ``real`` ``(T, B)`` tells steps from padding, through which the state passes unchanged; before a step of ``fresh``
-    ``(T, B)`` the state is put to 0.
-    """
-    outputs, last, _ = _loop(kind, reverse, x, weights, start, real, fresh)
+    """Run a cell over ``x`` ``(T, B, in)``: its outputs ``(T, B, H)``, and its last state."""
+    outputs, last, _ = _loop(kind, reverse, x, weights, start, marks)
     return outputs, last
 
 
 def _loop(
-    kind: str,
-    reverse: bool,
-    x: Array,
-    weights: _Weights,
-    start: State,
-    real: Array | None,
-    fresh: Array | None,
+    kind: str, reverse: bool, x: Array, weights: _Weights, start: State, marks: _Marks
 ) -> tuple[Array, State, tuple[State, State]]:
     """Outputs, last state, and of each step: the state before it, and what its cell kept."""
     cell = _CELLS[kind]
 
     def step(state: State, at: Any) -> tuple[State, tuple[Array, State, State]]:
-        from_input, is_real, is_fresh = at
-        if is_fresh is not None:
-            state = tuple(jnp.where(is_fresh[:, None], 0, s) for s in state)
+        from_input, mark = at
+        if mark.fresh is not None:
+            state = tuple(jnp.where(mark.fresh[:, None], 0, s) for s in state)
         new, kept = cell.forward(from_input, state[0] @ weights.of_state + weights.state_bias, state)
-        if is_real is not None:
-            new = tuple(jnp.where(is_real[:, None], n, s) for n, s in zip(new, state))
+        if mark.real is not None:
+            new = tuple(jnp.where(mark.real[:, None], n, s) for n, s in zip(new, state))
         return new, (new[0], state, kept)
 
     inputs = x @ weights.of_input + weights.input_bias
-    last, (outputs, before, kept) = lax.scan(step, start, (inputs, real, fresh), reverse=reverse)
+    last, (outputs, before, kept) = lax.scan(step, start, (inputs, marks), reverse=reverse)
     return outputs, last, (before, kept)
 
 
 def _recur_forward(
-    kind: str,
-    reverse: bool,
-    x: Array,
-    weights: _Weights,
-    start: State,
-    real: Array | None,
-    fresh: Array | None,
+    kind: str, reverse: bool, x: Array, weights: _Weights, start: State, marks: _Marks
 ) -> tuple[tuple[Array, State], Any]:
-    outputs, last, steps = _loop(kind, reverse, x, weights, start, real, fresh)
-    return (outputs, last), (steps, x, weights, real, fresh)
+    outputs, last, steps = _loop(kind, reverse, x, weights, start, marks)
+    return (outputs, last), (steps, x, weights, marks)
 
 
 def _recur_backward(kind: str, reverse: bool, residual: Any, gradient: tuple[Array, State]) -> Any:
-    (before, kept), x, weights, real, fresh = residual
+    (before, kept), x, weights, marks = residual
     from_outputs, from_last = gradient
     back = materialised(weights.of_state.T)  # or XLA:CPU turns it over at every step
 
     def step(carry: State, at: Any) -> tuple[State, tuple[Array, Array | None]]:
-        outer, kept, before, is_real, is_fresh = at
+        outer, kept, before, mark = at
         carry = (carry[0] + outer, *carry[1:])
         new = carry
-        if is_real is not None:
-            new = tuple(jnp.where(is_real[:, None], c, 0) for c in carry)
+        if mark.real is not None:
+            new = tuple(jnp.where(mark.real[:, None], c, 0) for c in carry)
         d_input, d_state, direct = _CELLS[kind].backward(kept, before, new)
         out = (direct[0] + d_state @ back, *direct[1:])
-        if is_real is not None:
-            out = tuple(jnp.where(is_real[:, None], o, c) for o, c in zip(out, carry))
-        if is_fresh is not None:
-            out = tuple(jnp.where(is_fresh[:, None], 0, o) for o in out)
+        if mark.real is not None:
+            out = tuple(jnp.where(mark.real[:, None], o, c) for o, c in zip(out, carry))
+        if mark.fresh is not None:
+            out = tuple(jnp.where(mark.fresh[:, None], 0, o) for o in out)
         return out, (d_input, d_state if kind == "gru" else None)
 
     d_start, (d_inputs, d_states) = lax.scan(
-        step, from_last, (from_outputs, kept, before, real, fresh), reverse=not reverse
+        step, from_last, (from_outputs, kept, before, marks), reverse=not reverse
     )
     d_states = d_inputs if d_states is None else d_states
     d_weights = _Weights(
@@ -210,7 +197,7 @@ def _recur_backward(kind: str, reverse: bool, residual: Any, gradient: tuple[Arr
         d_inputs.sum((0, 1)),
         d_states.sum((0, 1)),
     )
-    return d_inputs @ weights.of_input.T, d_weights, d_start, None, None
+    return d_inputs @ weights.of_input.T, d_weights, d_start, None
 
 
 _recur.defvjp(_recur_forward, _recur_backward)
@@ -278,7 +265,7 @@ class _Recurrent(nnx.Module):
         batch, time, _ = x.shape
         starts = self._starts(initial, batch, x.dtype)
         real = None if lengths is None else jnp.arange(time)[:, None] < lengths[None, :]
-        begins = None if fresh is None else fresh.swapaxes(0, 1)
+        marks = _Marks(real, None if fresh is None else fresh.swapaxes(0, 1))
         flow = x.swapaxes(0, 1)  # (T, B, features): a step is then one block of memory
         finals: list[State] = []
         for layer in range(self.layers):
@@ -287,7 +274,7 @@ class _Recurrent(nnx.Module):
             outputs = []
             for direction in range(self.directions):
                 place = layer * self.directions + direction
-                out, last = self._one(place, flow, starts[place], real, begins, reverse=direction == 1)
+                out, last = self._one(place, flow, starts[place], marks, reverse=direction == 1)
                 outputs.append(out)
                 finals.append(last)
             flow = outputs[0] if self.directions == 1 else jnp.concatenate(outputs, axis=-1)
@@ -295,18 +282,12 @@ class _Recurrent(nnx.Module):
         return flow.swapaxes(0, 1), final if self.carries > 1 else final[0]
 
     def _one(
-        self,
-        place: int,
-        flow: Array,
-        start: State,
-        real: Array | None,
-        fresh: Array | None,
-        reverse: bool,
+        self, place: int, flow: Array, start: State, marks: _Marks, reverse: bool
     ) -> tuple[Array, State]:
         groups = (self.input_weight, self.hidden_weight, self.input_bias, self.hidden_bias)
         weights = _Weights(*(group[place][...].astype(flow.dtype) for group in groups))
-        out, last = _recur(self.kind, reverse, flow, weights, start, real, fresh)
-        return (out if real is None else jnp.where(real[:, :, None], out, 0)), last
+        out, last = _recur(self.kind, reverse, flow, weights, start, marks)
+        return (out if marks.real is None else jnp.where(marks.real[:, :, None], out, 0)), last
 
     def _starts(self, initial: Any, batch: int, dtype: Any) -> list[State]:
         count = self.layers * self.directions
