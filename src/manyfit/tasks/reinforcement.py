@@ -206,6 +206,8 @@ def _on_policy(kind: type[PPO], where: Environment) -> tuple[Agent, int]:
         environments: int, rollout: int, passes: int, minibatches: int, gamma: float, lam: float, **more: Any
     ) -> PPO:
         sizes: dict[str, Any] = {"environments": environments, "rollout": rollout, "passes": passes}
+        if issubclass(kind, RecurrentPPO):  # whole runs
+            minibatches = min(minibatches, environments)
         return kind(where, minibatches=minibatches, gamma=gamma, gae_lambda=lam, **sizes, **more)
 
     both: dict[str, Any] = {"normalise_observations": True, "normalise_rewards": True}
@@ -228,6 +230,9 @@ def _on_policy(kind: type[PPO], where: Environment) -> tuple[Agent, int]:
                 "log_std": 0.5,
             }
             return ppo(8, 128, 10, 4, 0.9999, 0.9, optimizer=_adam(3e-4), **weights, **both), 200_000
+        case "LunarLander-v2" | "LunarLander-v3" | "LunarLanderContinuous-v2" | "LunarLanderContinuous-v3":
+            adam = _adam(3e-4)
+            return ppo(16, 1024, 4, 256, 0.999, 0.98, optimizer=adam, entropy_weight=0.01), 1_000_000
         case "FrozenLake-v1":
             adam = _adam(1e-3, falling=True)
             return ppo(16, 64, 4, 4, 0.99, 0.95, optimizer=adam, entropy_weight=0.01), 200_000
