@@ -43,7 +43,8 @@ class Forecast:
     target: Annotated[tuple[str, ...], arg("COLUMN ...", "all numeric columns")] = ()
     """The columns to forecast."""
     known: Annotated[tuple[str, ...], arg("COLUMN ...")] = ()
-    """Columns that are known of the future too; other numeric columns are used as far as they are past."""
+    """Columns that are known of the future too (for nhits, nbeats, tcn, lstm, gru, mingru), in rows whose target cells
+    are empty; of other numeric columns the past is read (tcn, lstm, gru, mingru)."""
     series: Annotated[str | None, arg("COLUMN")] = None
     """A column that says which of several series a row is of."""
     drop: Annotated[tuple[str, ...], arg("COLUMN ...")] = ()
@@ -59,9 +60,9 @@ class Forecast:
     """How many steps a forecast sees."""
     season: Annotated[int | None, arg("STEPS", "by the stamps")] = None
     """Steps in a season, of the seasonal naive forecast."""
-    model: Annotated[str, arg("NAME")] = "nlinear"
-    """The network: dlinear, nlinear, rlinear, sparse, patchtst, nhits, nbeats, tcn, lstm, gru,
-    mingru."""
+    model: Annotated[str, arg("NAME")] = "auto"
+    """The network: dlinear, nlinear, rlinear, sparse, patchtst, nhits, nbeats, tcn, lstm, gru, mingru; 'auto' takes
+    nlinear, and gru where columns are known ahead."""
     loss: Annotated[str, arg("NAME")] = "squared"
     """What training minimises: squared, absolute, quantile, gaussian, student-t."""
     coverage: Annotated[float, arg("SHARE", "0.9")] = 0.9
@@ -154,6 +155,10 @@ def forecast(options: Forecast, resume: Path | None = None) -> int:
         header=options.header,
     )
     experiment = forecast_experiment(task, options.asked())
+    task = experiment.data
+    task.encoder.encode(
+        found
+    )  # what the forecast at the end needs: better missed now than after the training
     say = voice(options.quiet or options.json)
     show.data(task, say)
     with Watcher(options.quiet or options.json) as watcher, interrupts(say) as stop:
@@ -171,8 +176,24 @@ def forecast(options: Forecast, resume: Path | None = None) -> int:
         write_table(columns, out / "forecast.csv")
     code = finish(result, out, options.json, say, None)
     if not result.interrupted and not options.json:
+        _say_if_repeating_does_better(result)
         print(f"Forecast: {out / 'forecast.csv'}")
     return code
+
+
+def _say_if_repeating_does_better(result: Any) -> None:
+    """A line where forecasts that learn nothing come as near as the networks'."""
+    from manyfit.report.words import REPEATING
+
+    own = result.scores.get(result.metric)
+    if own is None:
+        return
+    for prefix, name in REPEATING.items():
+        other = result.scores.get(f"{prefix}{result.metric}")
+        if other is not None and other.mean <= own.mean:
+            print(
+                f"Careful: {name} comes as near on the same windows ({other.mean:.4g} beside {own.mean:.4g})."
+            )
 
 
 def next_steps(predictor: Any, source: Any, run: Path, coverage: float | None) -> dict[str, Any]:

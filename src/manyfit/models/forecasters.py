@@ -24,7 +24,11 @@ FORECASTERS: dict[str, Any] = {
     "nhits": NHiTS(),
     "nbeats": NHiTS(pools=(1, 1, 1), ratios=(1, 1, 1)),
 }
-"""Every forecaster that a configuration may name."""
+"""Every forecaster that a configuration may name.
+
+One whose class has ``reads_known`` reads what is known of steps to come, with ``reads_channels`` other columns than the
+target; the others read the past of each target by itself.
+"""
 
 FORECASTER_PARTS = (LinearForecaster, SparseForecaster, PatchTransformer, RecurrentForecaster, TCN, NHiTS)
 

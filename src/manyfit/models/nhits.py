@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -39,6 +39,7 @@ class NHiTS:
     dropout: Numeric = 0.0
     instance: Instance = "standard"
     horizon: int | None = None
+    reads_known: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_whole(self, pools=self.pools, ratios=self.ratios, hidden=self.hidden)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +33,8 @@ class RecurrentForecaster:
     layers: int = 1
     dropout: Numeric = 0.0
     instance: Instance = "standard"
+    reads_known: ClassVar[bool] = True
+    reads_channels: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_whole(self, hidden=self.hidden, layers=self.layers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -60,6 +60,8 @@ class TCN:
     size: int = 3
     dropout: Numeric = 0.1
     instance: Instance = "standard"
+    reads_known: ClassVar[bool] = True
+    reads_channels: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_whole(self, widths=self.widths, size=self.size)

@@ -35,9 +35,9 @@ def column_rows(columns: Sequence[Any], rows: int | None) -> list[ColumnRow]:
 def _row(column: Mapping[str, Any], rows: int | None) -> ColumnRow:
     name = str(column.get("name", ""))
     missing = column.get("missing")
-    share = ""
-    if isinstance(missing, int) and missing and rows:
-        part = 100.0 * missing / rows
+    share, of = "", column.get("of", rows)
+    if isinstance(missing, int) and missing and isinstance(of, int) and of > 0:
+        part = 100.0 * missing / of
         share = f" ({part:.0f} %)" if part >= 1 else " (< 1 %)"
     text, picture = _values(name, column)
     return ColumnRow(

@@ -16,6 +16,7 @@ from manyfit.report.effects import is_log, range_of
 from manyfit.report.files import RunFiles, nested, real
 from manyfit.report.findings import Findings
 from manyfit.report.numbers import capital, clipped, grouped, number, plural, share, short_name
+from manyfit.report.words import REPEATING
 
 FEW_FOLDS, FEW_ROWS, FEW_OF_CLASS, UNEVEN, MISCALIBRATED, EDGE = 5, 200, 20, 10.0, 0.1, 0.05
 
@@ -36,6 +37,7 @@ def doubts(run: RunFiles, found: Findings) -> list[Doubt]:
         _told(run),
         _diverged(run, found),
         _floor(run, found),
+        _naive(run, found),
         _evidence(run, found),
         _choice(run, found),
         _range(run, found),
@@ -94,6 +96,23 @@ def _floor(run: RunFiles, found: Findings) -> Iterator[Doubt]:
     elif math.isfinite(worst) and ahead * (worst - guess.score) <= 0:
         text = f"{guess.sentence} That lies within the interval: the lead over guessing is not sure."
         yield Doubt("Guessing may do as well", text, serious=True)
+
+
+def _naive(run: RunFiles, found: Findings) -> Iterator[Doubt]:
+    """Forecasts that learn nothing and come as near on the same windows."""
+    if found.chosen is None or not math.isfinite(found.chosen.score.mean):
+        return
+    own, better = found.chosen.score.mean, []
+    for prefix, name in REPEATING.items():
+        score = real(nested(nested(run.summary, "scores"), f"{prefix}{run.metric}").get("mean"))
+        if math.isfinite(score) and (score >= own if run.maximize else score <= own):
+            better.append(f"{name} comes to {number(score, 3)}")
+    if better:
+        text = (
+            f"On the same windows {' and '.join(better)}, the networks to {number(own, 3)}: as they are, forecast by "
+            "repeating. More epochs, a longer look-back or another model may change it."
+        )
+        yield Doubt("Repeating does as well", text, serious=True)
 
 
 def _evidence(run: RunFiles, found: Findings) -> Iterator[Doubt]:

@@ -52,6 +52,7 @@ _TASKS = {
 }
 
 
+REPEATING = {"naive_": "repeating the last value", "seasonal_": "repeating the last season"}
 NAIVE = {"naive_": "the last value has", "seasonal_": "the last season"}
 """Forecasts that learn nothing, by the prefix of their measures."""
 

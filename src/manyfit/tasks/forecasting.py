@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from manyfit.errors import ConfigError
 from manyfit.experiment.experiment import Experiment
 from manyfit.losses.forecasts import named_head
-from manyfit.models.forecasters import named_forecaster
+from manyfit.models.forecasters import FORECASTERS, named_forecaster
 from manyfit.models.linear_forecasters import SparseForecaster
 from manyfit.objectives.forecasting import Forecasting
 from manyfit.tasks.defaults import Plan, number_or_range, optimizer_for, planned
@@ -21,9 +22,14 @@ STEPS = 3000
 
 def forecast_experiment(task: Task, asked: Mapping[str, Any]) -> Experiment:
     """The experiment of a forecast task and the options (None where open)."""
+    encoder: Any = task.encoder
+    name = asked.get("model") or "auto"
+    if name == "auto":
+        name = "gru" if encoder.known else "nlinear"
+    model = named_forecaster(name)
+    task = _read_by(model, name, task)
     about = task.about
     season = about["season"]
-    model = named_forecaster(asked.get("model") or "nlinear")
     if isinstance(model, SparseForecaster):
         model = dataclasses.replace(model, period=max(1, min(season, about["lookback"])))
     optimizer: Any = optimizer_for(asked, search=False)
@@ -31,7 +37,6 @@ def forecast_experiment(task: Task, asked: Mapping[str, Any]) -> Experiment:
         optimizer,
         learning_rate=number_or_range("learning_rate", asked.get("learning_rate"), 1e-3),
     )
-    encoder: Any = task.encoder
     targets = len(encoder.targets)
     objective = Forecasting(
         model,
@@ -59,3 +64,29 @@ def forecast_experiment(task: Task, asked: Mapping[str, Any]) -> Experiment:
         patience=experiment.patience if validated else None,
         options=asked,
     )
+
+
+def _read_by(model: Any, name: str, task: Task) -> Task:
+    """The task, with a word of the columns that the network does not read.
+
+    Raises ``ConfigError`` where columns that are known of the future are none of its inputs.
+    """
+    encoder: Any = task.encoder
+    if encoder.known and not getattr(model, "reads_known", False):
+        raise ConfigError(
+            f"{name} does not read what is known of steps to come ({', '.join(encoder.known)}): leave known out, or "
+            f"take {_those('reads_known')}"
+        )
+    if encoder.past and not getattr(model, "reads_channels", False):
+        word = (
+            f"{name} reads the past of each target by itself, and not {', '.join(encoder.past)}: "
+            f"{_those('reads_channels')} would"
+        )
+        about = {**task.about, "warnings": [*task.about["warnings"], word]}
+        return dataclasses.replace(task, about=about)
+    return task
+
+
+def _those(flag: str) -> str:
+    names = [name for name, model in FORECASTERS.items() if getattr(model, flag, False)]
+    return f"{', '.join(names[:-1])} or {names[-1]}"

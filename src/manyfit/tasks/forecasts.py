@@ -131,8 +131,9 @@ def forecast_task(
     """
     lengths = [last - first for first, last in found.series()]
     season = found.step.season() if season is None else season
-    if horizon < 1 or (lookback is not None and lookback < 1) or season < 1:
-        raise ConfigError("horizon, look-back and season are whole numbers of at least 1")
+    for name, value in (("horizon", horizon), ("lookback", lookback), ("season", season)):
+        if value is not None and value < 1:
+            raise ConfigError(f"{name}={value}: give a whole number of steps, at least 1")
     if horizon >= max(lengths):
         raise DataError(
             f"{found.source}: a horizon of {horizon} steps is longer than the series ({max(lengths)} steps); shorten it"
@@ -183,10 +184,18 @@ def forecast_task(
         header=header,
     )
     many = f"{len(found.ids)} series, " if len(found.ids) > 1 else ""
-    columns = [
-        {"name": name, "kind": "number", "missing": int((~found.observed[:, i]).sum()), "note": "a target"}
+    columns: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "kind": "number",
+            "missing": int((~found.observed[:, i]).sum()),
+            "of": len(found.values),
+            "note": "a target",
+        }
         for i, name in enumerate(found.targets)
     ]
+    columns += [{"name": name, "kind": "number", "note": "its past"} for name in found.past]
+    columns += [{"name": name, "kind": "number", "note": "known ahead"} for name in found.known_names]
     return Task(
         kind="own",
         data=data,
