@@ -52,6 +52,10 @@ def test_fit_predict_evaluate(place, capsys):
         (("--text", "review", "--target", "liked", "--size", "8"), "not for labelled texts"),
         (("--text", "review", "--target", "liked", "--tokenizer", "wrd"), "unknown tokenizer"),
         (("--target", "liked", "--length", "8"), "is for labelled texts"),
+        (("--target", "liked", "--length-buckets", "none"), "is for labelled texts"),
+        (("--text", "review", "--target", "liked", "--min-count", "0"), "min_count=0: a token that is known"),
+        (("--text", "review", "--target", "liked", "--min-count", "999"), "no token occurs that often"),
+        (("--text", "review", "--target", "liked", "--vocabulary", "0"), "vocabulary=0: 4 ids are special"),
         (("--text", "review"), "--target"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from manyfit.environments import CartPole, Masked, Pendulum
+from manyfit.environments import CartPole, PartlyObserved, Pendulum
 from manyfit.objectives.reinforcement import DQN, PPO, SAC, TD3, RecurrentPPO
 
 
@@ -47,7 +47,7 @@ ROWS = [
     ),
     Row(
         RecurrentPPO(
-            Masked(CartPole(), (0, 2)),
+            PartlyObserved(CartPole(), (0, 2)),
             units=8,
             hidden=(8,),
             environments=4,

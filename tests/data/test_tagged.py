@@ -109,6 +109,9 @@ def test_a_long_table(write, tmp_path):
     assert found.words == (("NA", "null"), ("7.0", "a,b"))
     columns = {"id": ["a", "a", "b"], "form": ["x", "y", "z"], "tag": ["B", "O", "B"]}
     assert read_tagged(columns, "tag", words="form", sentence="id").words == (("x", "y"), ("z",))
+    # sentences to be labelled keep what they are called
+    assert found.schema.named({"id": [7, 7, "b"], found.schema.words: ["x", "y", "z"]})[1] == ["7", "b"]
+    assert found.schema.named([["x"], ["y"]])[1] == ["0", "1"]
     cases = {
         "id,word,tag\n1,a,B\n2,b,O\n1,c,O\n": "line 4: sentence '1' begins again",
         "id,word,tag\n1,a,B\n1,,O\n2,c,O\n": "line 3: there is no word",

@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from manyfit.engine import Checkpoint, RunFolder
+from manyfit.engine import BaseObjective, Checkpoint, RunFolder
+from manyfit.errors import ConfigError
+from manyfit.experiment.describe import describe, rebuild
+from manyfit.experiment.experiment import Experiment
 from manyfit.experiment.records import Records, from_named, named_leaves
+from manyfit.losses import Hinge
+from manyfit.objectives.adversarial import AdversarialHinge
 
 
 def model(seed):
@@ -62,3 +67,27 @@ def test_a_damaged_part_is_told_and_its_members_forgotten(tmp_path):
         and "members-000002" in warnings[0]
         and "1 members are trained again" in warnings[0]
     )
+
+
+def test_a_run_that_cannot_begin_leaves_its_folder_free(tmp_path):
+    class Refuses(BaseObjective):
+        def init(self, key, hyper, prepared):
+            raise ConfigError("no such layer")
+
+        def update(self, state, batch, key, hyper):
+            raise AssertionError
+
+    rows = {"x": np.zeros((20, 2), np.float32)}
+    folder = tmp_path / "run"
+    with pytest.raises(ConfigError, match="no such layer"):
+        Experiment(Refuses(), rows, folds=2, epochs=1).run(folder)
+    assert not folder.exists()
+    (folder / "notes").mkdir(parents=True)  # what is not the run's stays
+    with pytest.raises(ConfigError):
+        Experiment(Refuses(), rows, folds=2, epochs=1).run(folder)
+    assert [path.name for path in folder.iterdir()] == ["notes"]
+
+
+@pytest.mark.parametrize("loss", [Hinge(), AdversarialHinge()], ids=lambda loss: type(loss).__name__)
+def test_losses_of_one_name_in_the_field_are_told_apart(loss):
+    assert type(rebuild(describe(loss))) is type(loss)

@@ -12,6 +12,7 @@ import optax
 import pytest
 from flax import nnx
 
+from manyfit import nn
 from manyfit.errors import ConfigError
 from manyfit.inspect import inspect_network
 from manyfit.inspect.verdict import flow
@@ -166,6 +167,24 @@ def test_batch_statistics_and_dropout_are_left_alone():
     jax.tree.map(np.testing.assert_array_equal, before, arrays(network))
     assert 0.3 < report["dropout"].zeros[0] < 0.7
     assert inspect_network(network, X, train=False)["dropout"].zeros[0] == 0
+
+
+@pytest.mark.parametrize("layer", [nn.GRU, nn.LSTM])
+def test_of_a_recurrent_layer_its_outputs_are_looked_at_and_not_its_last_state(layer):
+    class Reader(nnx.Module):
+        def __init__(self, rngs):
+            self.embed = nnx.Linear(16, 8, rngs=rngs)
+            self.recurrent = layer(8, 5, bidirectional=True, rngs=rngs)
+            self.head = nnx.Linear(10, 3, rngs=rngs)
+
+        def __call__(self, x):
+            outputs, _ = self.recurrent(self.embed(x))
+            return self.head(outputs.max(axis=1))
+
+    report = inspect_network(Reader(nnx.Rngs(0)), jax.random.normal(jax.random.key(0), (12, 7, 16)))
+    assert tuple(report["recurrent"].shape) == (12, 7, 10)
+    assert report["recurrent"].gradient[0] > 0
+    assert not [verdict for verdict in report.verdicts if verdict.kind == "blocked"]
 
 
 def test_exports_hold_the_graph():

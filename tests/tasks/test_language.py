@@ -190,9 +190,19 @@ def test_generate_writes_to_the_terminal(run, capsys):
         (["--temperature", "-1"], "temperature=-1"),
         (["--member", "9"], "there are 2"),
         (["--length", "0"], "length=0"),
+        (["--stop", ""], "--stop ''"),
+        (["--beams", "2", "--top-k", "3"], "--beams searches"),
     ):
-        assert main(["generate", str(run / "run"), *options]) == 1
-        assert says in capsys.readouterr().err
+        assert main(["generate", str(run / "run"), "--prompt", "7", *options]) == 1
+        said = capsys.readouterr()
+        assert says in said.err and said.out == ""  # not even the prompt
+
+
+def test_inspect_shows_what_a_language_model_holds(run, capsys):
+    assert main(["inspect", str(run / "run")]) == 0
+    assert "all its arrays" in capsys.readouterr().out
+    assert main(["inspect", str(run / "run"), "--graph", "x.svg"]) == 1
+    assert "--graph is for networks with inputs and a target" in capsys.readouterr().err
 
 
 def test_of_a_long_text_no_more_is_looked_at_than_tells(monkeypatch):

@@ -81,6 +81,12 @@ def test_the_command_trains_scores_and_keeps_an_agent(tmp_path, capsys):
         ({"environment": "CartPole-v1", "set": ["gamma"]}, "NAME=VALUE"),
         ({"environment": "CartPole-v1", "set": ["rollout=x"]}, "give a number"),
         ({"environment": "CartPole-v1", "set": ["minibatches=7"]}, "equal minibatches"),
+        ({"environment": "CartPole-v1", "set": ["hidden=0"]}, "hidden=.*at least 1"),
+        ({"environment": "CartPole-v1", "set": ["hidden=16,-4"], "algorithm": "dqn"}, "hidden=.*at least 1"),
+        ({"environment": "CartPole-v1", "set": ["activation=foo"]}, "unknown activation 'foo'"),
+        ({"environment": "CartPole-v1", "set": ["gamma=2"]}, "gamma=2.0.*between 0 and 1"),
+        ({"environment": "CartPole-v1", "set": ["gae_lambda=0.9:1.5"]}, "gae_lambda=.*between 0 and 1"),
+        ({"environment": "Pendulum-v1", "set": ["tau=5"], "algorithm": "sac"}, "tau=5.0.*between 0 and 1"),
     ],
 )
 def test_what_cannot_be_done_is_refused_at_once(asked, said):

@@ -15,6 +15,7 @@ from manyfit.engine.folder import plain
 from manyfit.errors import ConfigError, nearest
 from manyfit.experiment.predictor import Predictor
 from manyfit.inspect.training import PARTS, QUANTITIES, Course, courses, judged
+from manyfit.objectives import Supervised
 from manyfit.report.files import read_run
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def write_graph(report: NetworkReport, path: Path | None) -> None:
 def of_run(options: Inspect) -> None:
     """The model of a run, its networks on real rows where there are any, and the probe's record."""
     predictor = Predictor.load(options.path)
+    if not isinstance(predictor.objective, Supervised):
+        return _arrays_alone(options, predictor)
     rows = options.data or _own_data(options.path)
     report = predictor.network(rows) if rows is not None else None
     found = _probed(options.path)
@@ -67,6 +70,18 @@ def of_run(options: Inspect) -> None:
         write_graph(report, options.graph)
     elif options.graph is not None:
         raise ConfigError("--graph needs rows to trace the network with: give --data")
+
+
+def _arrays_alone(options: Inspect, predictor: Predictor) -> None:
+    """Of a run without rows of inputs and targets: what its networks hold."""
+    if options.graph is not None:
+        raise ConfigError("--graph is for networks with inputs and a target, and this run has others")
+    show.run(options.path, predictor, options.json, {})
+    if not options.json:
+        name = type(predictor.objective).__name__
+        print(
+            f"\nThese are all its arrays: layer by layer on data is for inputs with a target, not for {name}"
+        )
 
 
 def _own_data(path: Path) -> Path | None:

@@ -16,8 +16,12 @@ from manyfit.experiment.predictor import Prediction, Predictor
 def tag_words(options: Predict, predictor: Predictor) -> int:
     """``manyfit predict`` of sentences: a line a word."""
     found = predictor.tag(options.data)
+    encoder: Any = predictor.encoder
+    schema = encoder.schema
     columns: dict[str, Any] = {
-        "sentence": [number for number, one in enumerate(found) for _ in one.words],
+        schema.sentence if schema.form == "table" else "sentence": [
+            one.name for one in found for _ in one.words
+        ],
         "word": [word for one in found for word in one.words],
         "prediction": [label for one in found for label in one.labels],
         "probability": np.concatenate([one.probability for one in found]),

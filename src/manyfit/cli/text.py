@@ -75,12 +75,29 @@ def generate(options: Generate) -> int:
     prompts = list(options.prompt) or [""]
     sampling = Sampling(
         options.temperature, options.top_k, options.top_p, options.min_p, options.repetition_penalty
-    )
+    ).checked()
+    if options.length < 1:
+        raise ConfigError(f"length={options.length}: give at least 1 token")
+    if "" in options.stop:
+        raise ConfigError("--stop '': every text begins with nothing; give some text to end before")
+    if options.beams is not None and sampling != Sampling():
+        raise ConfigError(
+            "--beams searches for the most probable text and draws nothing: leave --temperature, --top-k, --top-p, "
+            "--min-p and --repetition-penalty out"
+        )
     live = len(prompts) == 1 and not options.json and options.beams is None
     said = 0
+    begun = False
+
+    def begin() -> None:
+        nonlocal begun
+        if not begun:  # not before the first token: until then the prompt may be refused
+            _show(prompts[0])
+        begun = True
 
     def listen(found: Any) -> None:
         nonlocal said
+        begin()
         text = found[0].text
         # a stop string, or a character of several bytes, may be half there: its beginning waits
         safe = len(text) - max([len(word) for word in options.stop], default=1)
@@ -88,8 +105,6 @@ def generate(options: Generate) -> int:
             _show(text[said:safe])
             said = safe
 
-    if live:
-        _show(prompts[0])
     found = written(
         writer,
         prompts,
@@ -114,10 +129,12 @@ def generate(options: Generate) -> int:
         print(json.dumps(content, indent=1, ensure_ascii=False))
         return 0
     if live:
+        begin()
         _show(found[0].text[said:] + "\n")
     else:
         for i, one in enumerate(found):
-            _show(("\n" if i else "") + f"--- {i + 1}\n{one.prompt}{one.text}\n")
+            head = ("\n" if i else "") + f"--- {i + 1}\n" if len(found) > 1 else ""
+            _show(f"{head}{one.prompt}{one.text}\n")
     if options.disagreement:
         for one in found:
             most = np.argsort(-one.disagreement, kind="stable")[:5]

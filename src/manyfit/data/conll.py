@@ -40,6 +40,8 @@ class Words:
     documents: np.ndarray
     """int64 ``(sentences,)``: which document each is of, by ``# newdoc`` and ``-DOCSTART-``."""
     fingerprint: str = ""
+    ids: tuple[str, ...] | None = None
+    """Of a table: what it calls each sentence."""
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -192,7 +194,8 @@ def words_of_table(
         cells[name] = ["" if place < 0 else texts[place] for place in places.tolist()]
     lines = np.arange(len(raw)) if raw.lines is None else np.asarray(raw.lines)
     starts = np.append(begins, len(raw))
-    return Words(raw.source, raw.names, cells, starts, lines, np.zeros(len(begins), int), raw.fingerprint)
+    documents, ids = np.zeros(len(begins), int), tuple(str(values[code]) for code in filled[begins])
+    return Words(raw.source, raw.names, cells, starts, lines, documents, raw.fingerprint, ids)
 
 
 def form_for(source: Any, sentence: str | None) -> str:

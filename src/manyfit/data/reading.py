@@ -156,7 +156,7 @@ def decode(source: str, data: bytes, encoding: str = "utf-8") -> str:
         byte = start - data.rfind(b"\n", 0, start)
         raise DataError(
             f"{source}, line {line}, byte {byte}: 0x{data[start]:02x} is not UTF-8; "
-            f"save the file as UTF-8 (iconv -f latin1 -t utf-8, say)"
+            "save the file as UTF-8 (iconv -f latin1 -t utf-8, say), or of labelled texts give --encoding"
         ) from None
 
 

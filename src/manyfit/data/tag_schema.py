@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from manyfit.data.conll import words_from, words_of_lists
+from manyfit.data.conll import Words, words_from, words_of_lists
 from manyfit.data.special_tokens import PAD, SPECIAL, UNKNOWN
 from manyfit.data.tokenizers import CharacterTokenizer
 from manyfit.errors import DataError
@@ -48,13 +48,23 @@ class TagSchema:
 
     def read(self, source: Any, *, labels: bool) -> tuple[list[list[str]], list[list[str]] | None]:
         """Words, and their labels where asked for, sentence by sentence. Raises ``DataError``."""
-        columns = (self.words, self.target) if labels else (self.words,)
-        if not isinstance(source, (list, tuple)):
-            found = words_from(
-                source, columns, self.form, self.sentence, header=self.header, encoding=self.encoding
-            )
-            return found.sentences(self.words), found.sentences(self.target) if labels else None
-        return words_of_lists(source, labels)
+        if isinstance(source, (list, tuple)):
+            return words_of_lists(source, labels)
+        found = self._words(source, (self.words, self.target) if labels else (self.words,))
+        return found.sentences(self.words), found.sentences(self.target) if labels else None
+
+    def named(self, source: Any) -> tuple[list[list[str]], list[str]]:
+        """Words sentence by sentence, and what each sentence is called: by its table, else its number from 0."""
+        if isinstance(source, (list, tuple)):
+            sentences, ids = words_of_lists(source, False)[0], None
+        else:
+            found = self._words(source, (self.words,))
+            sentences, ids = found.sentences(self.words), found.ids
+        return sentences, list(ids or map(str, range(len(sentences))))
+
+    def _words(self, source: Any, columns: tuple[str, ...]) -> Words:
+        form, sentence = self.form, self.sentence
+        return words_from(source, columns, form, sentence, header=self.header, encoding=self.encoding)
 
     def encode(self, source: Any) -> dict[str, np.ndarray]:
         """``tokens`` int32 ``(rows, length)`` and ``characters`` ``(rows, length, letters)`` of sentences."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import math
@@ -66,6 +67,13 @@ class RunFolder:
     def exists(self) -> bool:
         """Whether a run was begun here."""
         return (self.path / "experiment.json").is_file()
+
+    def withdraw(self) -> None:
+        """Take back a run that never began: the folder may take another, and is gone where nothing else lies in it."""
+        for name in ("experiment.json", ".lock"):
+            (self.path / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.path.rmdir()
 
     def write_json(self, name: str, content: Any) -> None:
         """Replace a file by ``content``; NaN and infinity become null."""

@@ -20,7 +20,7 @@ MOST_BUCKETS = 3
 """Each is a program of its own to compile."""
 WORTH = 0.75
 """The part of the padded rows that buckets may leave over at most to be worth compiling them."""
-FEW_ROWS = 2000
+FEW_ROWS = 4000
 """Rows up to which compiling further programs takes longer than they save."""
 _TRIED = 48
 """Lengths at which a bucket may end, spread over the rows."""

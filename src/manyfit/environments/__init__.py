@@ -6,9 +6,9 @@ from manyfit.environments.environment import Box, Discrete, Environment, Moved, 
 from manyfit.environments.frozen_lake import FrozenLake
 from manyfit.environments.gym import Gymnasium, gymnasium_environment
 from manyfit.environments.gymnax import Gymnax, gymnax_environment
-from manyfit.environments.masked import Masked
 from manyfit.environments.mountain_car import MountainCar, MountainCarContinuous
 from manyfit.environments.names import ENVIRONMENTS, PARTS, environment
+from manyfit.environments.partly_observed import PartlyObserved
 from manyfit.environments.pendulum import Pendulum
 from manyfit.environments.simulators import check_trusted, trust
 
@@ -23,11 +23,11 @@ __all__ = [
     "FrozenLake",
     "Gymnasium",
     "Gymnax",
-    "Masked",
     "MountainCar",
     "MountainCarContinuous",
     "Moved",
     "Outcome",
+    "PartlyObserved",
     "Pendulum",
     "Playing",
     "check_trusted",

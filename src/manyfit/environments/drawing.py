@@ -14,8 +14,8 @@ from manyfit.environments.cartpole import CartPole
 from manyfit.environments.environment import Environment
 from manyfit.environments.frozen_lake import FrozenLake
 from manyfit.environments.gymnax import Gymnax
-from manyfit.environments.masked import Masked
 from manyfit.environments.mountain_car import MountainCar, MountainCarContinuous
+from manyfit.environments.partly_observed import PartlyObserved
 from manyfit.environments.pendulum import Pendulum
 from manyfit.errors import ConfigError
 
@@ -92,8 +92,8 @@ def film(pictures: Sequence[np.ndarray]) -> bytes:
 
 
 def _whole(environment: Environment) -> Environment:
-    """What a masked environment hides nothing of."""
-    return environment.whole if isinstance(environment, Masked) else environment
+    """The environment that is drawn: all of one that is seen in part."""
+    return environment.whole if isinstance(environment, PartlyObserved) else environment
 
 
 def _pillow() -> Any:

@@ -8,8 +8,8 @@ from manyfit.environments.environment import Box, Discrete, Environment
 from manyfit.environments.frozen_lake import LARGE, FrozenLake
 from manyfit.environments.gym import Gymnasium, gymnasium_environment
 from manyfit.environments.gymnax import PREFIX, Gymnax, gymnax_environment
-from manyfit.environments.masked import Masked
 from manyfit.environments.mountain_car import MountainCar, MountainCarContinuous
+from manyfit.environments.partly_observed import PartlyObserved
 from manyfit.environments.pendulum import Pendulum
 from manyfit.errors import ConfigError, nearest
 
@@ -21,8 +21,8 @@ ENVIRONMENTS: dict[str, Environment] = {
     "Pendulum-v1": Pendulum(),
     "FrozenLake-v1": FrozenLake(),
     "FrozenLake8x8-v1": FrozenLake(LARGE),
-    "CartPoleNoVel-v1": Masked(CartPole(), (0, 2), "CartPoleNoVel-v1"),
-    "PendulumNoVel-v1": Masked(Pendulum(), (0, 1), "PendulumNoVel-v1"),
+    "CartPoleNoVel-v1": PartlyObserved(CartPole(), (0, 2), "CartPoleNoVel-v1"),
+    "PendulumNoVel-v1": PartlyObserved(Pendulum(), (0, 1), "PendulumNoVel-v1"),
 }
 """Those that run on the device; of ``NoVel`` no velocities are seen (rl-baselines3-zoo's names)."""
 
@@ -33,7 +33,7 @@ PARTS: tuple[type, ...] = (
     MountainCarContinuous,
     Pendulum,
     FrozenLake,
-    Masked,
+    PartlyObserved,
     Gymnasium,
     Gymnax,
     Discrete,

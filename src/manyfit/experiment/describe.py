@@ -56,7 +56,9 @@ def known() -> dict[str, type]:
     from manyfit.objectives import forecasting, translation
 
     parts += [*forecasting.PARTS, translation.Translation]
-    return {part.__name__: part for part in parts}
+    found = {part.__name__: part for part in parts}
+    assert len(found) == len({*parts}), "two parts of one name: a saved model could not tell them apart"
+    return found
 
 
 def describe(value: Any) -> Any:

@@ -79,7 +79,12 @@ class Run:
                 )
             else:
                 folder.write_json("experiment.json", request)
-            return self._train(folder, resume)
+            try:
+                return self._train(folder, resume)
+            except ConfigError:  # what a network is built of shows first where it is built
+                if not resume and not self.records.rows:
+                    folder.withdraw()
+                raise
 
     def _check_same(self, folder: RunFolder, request: Mapping[str, Any]) -> None:
         asked = folder.read_experiment()

@@ -194,7 +194,10 @@ def _choose(
         return None, "no trial was finished"
     alive = {t: f for t, f in complete.items() if not all(rows[i]["status"] == "diverged" for i in f)}
     if not alive:
-        return None, "every member diverged: lower the learning rate, or look at the data's scale"
+        return (
+            None,
+            "every member diverged: lower the learning rate, or look at the scale of what it learns from",
+        )
     count = f"of {len(complete)} trials" if len(complete) > 1 else "of the only trial"
     best = min(alive, key=lambda t: (criterion(prepared, rows, alive[t]), t))
     if len(complete) == 1:

@@ -29,6 +29,8 @@ class TaggedSentence:
     """float64 ``(words, classes)``, probabilities."""
     spread: np.ndarray
     """float64 ``(words,)``: how far the networks differ over the label's probability."""
+    name: str = ""
+    """What its table calls it; elsewhere its number, from 0 on."""
 
     @property
     def probability(self) -> np.ndarray:
@@ -45,17 +47,18 @@ def tag(predictor: Predictor, source: Any) -> list[TaggedSentence]:
         raise DataError("this run labels no words: tag is for those of manyfit.data.read_tagged")
     encoder: Any = predictor.encoder
     schema = encoder.schema
-    sentences, _ = schema.read(source, labels=False)
+    sentences, names = schema.named(source)
     found = predictor.predicted(schema.encode_words(sentences))
     told, row = [], 0
-    for words in sentences:
+    for words, name in zip(sentences, names, strict=True):
         pieces = -(-len(words) // schema.length)
         output = found.output[row : row + pieces].reshape(-1, found.output.shape[2])[: len(words)]
         spread = found.spread[row : row + pieces].reshape(-1, found.output.shape[2])[: len(words)]
         row += pieces
         called = output.argmax(axis=1)
         labels = tuple(predictor.classes[i] for i in called)
-        told.append(TaggedSentence(tuple(words), labels, output, spread[np.arange(len(called)), called]))
+        sure = spread[np.arange(len(called)), called]
+        told.append(TaggedSentence(tuple(words), labels, output, sure, name))
     return told
 
 

@@ -94,6 +94,6 @@ def opened_members(objective: Any, models: PyTree, data: PyTree, *, train: bool 
 def _check(objective: Any) -> None:
     if not isinstance(objective, Supervised):
         raise ConfigError(
-            f"{type(objective).__name__} has no layers to show: inspect its modules one by one "
-            "(manyfit.inspect_network takes any nnx.Module)"
+            f"layers are shown of networks with inputs and a target, and this is {type(objective).__name__}: in Python "
+            "manyfit.inspect_network shows any module"
         )

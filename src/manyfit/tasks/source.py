@@ -118,6 +118,7 @@ def _series(path: Path, options: Any) -> Task:
         **_CORPUS_ONLY,
         "kinds": (),
         "stream": False,
+        "length_buckets": "auto",
     }
     _refuse(options, path, other, "is not for labelled series")
     _refuse(options, path, {"gap": 0.0, "window": None, "embargo": None}, "splits rows by time, not series")
@@ -214,7 +215,7 @@ _TABLES_ONLY = {
 """Options that say nothing of images, and what they are when not given."""
 _CORPUS_ONLY = dict.fromkeys(("tokenizer", "vocabulary", "context", "steps", "width", "depth", "heads"))
 """Options of a language model."""
-_TEXTS_ONLY = dict.fromkeys(("min_count", "length", "encoding"))
+_TEXTS_ONLY = {**dict.fromkeys(("min_count", "length", "encoding")), "length_buckets": "auto"}
 """Options that say nothing of anything but labelled texts."""
 
 

@@ -22,6 +22,7 @@ from manyfit.objectives import Tagging
 from manyfit.optim import Cosine
 from manyfit.tasks.defaults import Plan, loss_for, number_or_range, optimizer_for, planned
 from manyfit.tasks.task import Task
+from manyfit.tasks.texts import check_vocabulary
 
 DEFAULT, OF_SPANS = "lstm", "lstm-crf"
 """Neighbouring labels of spans depend on each other, and are better judged together (Ma and Hovy, 2016)."""
@@ -83,6 +84,7 @@ def tag_task(
     schema = found.schema
     if metric is not None:
         tag_metric(metric, schema.classes)
+    check_vocabulary(vocabulary, min_count)
     words, characters = schema.sizes
     most = MOST_WORDS if vocabulary is None else vocabulary
     known = TextPreprocess.of(found.tokens, words, most, 2 if min_count is None else min_count)

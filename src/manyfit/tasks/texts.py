@@ -12,6 +12,7 @@ from manyfit.data.preprocess import TablePreprocess
 from manyfit.data.special_tokens import SPECIAL
 from manyfit.data.text_preprocess import TextAndTablePreprocess, TextPreprocess
 from manyfit.data.texts import Texts, TextSchema
+from manyfit.errors import ConfigError
 from manyfit.tasks.tables import BINS
 from manyfit.tasks.task import Kind, Task
 
@@ -43,6 +44,14 @@ class TextsEncoder:
         return cls(TextSchema.from_json(content["schema"]))
 
 
+def check_vocabulary(vocabulary: int | None, min_count: int | None) -> None:
+    """Refuse a vocabulary in which no token of a text has room, and counts that no token has."""
+    if vocabulary is not None and vocabulary <= len(SPECIAL):
+        raise ConfigError(f"vocabulary={vocabulary}: {len(SPECIAL)} ids are special; give room for more")
+    if min_count is not None and min_count < 1:
+        raise ConfigError(f"min_count={min_count}: a token that is known occurs at least once")
+
+
 def text_task(
     texts: Texts, *, vocabulary: int | None = None, min_count: int | None = None, metric: str | None = None
 ) -> Task:
@@ -55,8 +64,13 @@ def text_task(
     tokenizer = texts.schema.tokenizer
     words = tokenizer.kind == "word"
     least = (2 if words else 1) if min_count is None else min_count
+    check_vocabulary(vocabulary, min_count)
     most = MOST_WORDS if vocabulary is None else vocabulary
     known = TextPreprocess.of(texts.tokens, tokenizer.size, most, least)
+    if known.size <= len(SPECIAL) and min_count is not None:
+        raise ConfigError(
+            f"min_count={least}: no token occurs that often, so that the network would know none; give a smaller one"
+        )
     preprocess: Any = known
     counts = tuple(texts.schema.labels.cardinalities)
     if texts.beside:

@@ -77,12 +77,13 @@ class Naming:
 
 
 def _named(output: Any, place: int) -> Any:
-    """The output with its name on the last array: of a recurrent cell's carry and output, the output."""
+    """The output with its name on the largest array, the last of several: of a cell's carry and output the output, of a
+    recurrent layer's outputs and last state the outputs."""
     leaves, tree = jax.tree.flatten(output)
-    for i in reversed(range(len(leaves))):
-        if isinstance(leaves[i], jax.Array):
-            leaves[i] = checkpoint_name(leaves[i], f"manyfit-layer-{place}")
-            break
+    arrays = [i for i, leaf in enumerate(leaves) if isinstance(leaf, jax.Array)]
+    if arrays:
+        i = max(arrays, key=lambda i: (leaves[i].size, i))
+        leaves[i] = checkpoint_name(leaves[i], f"manyfit-layer-{place}")
     return jax.tree.unflatten(tree, leaves)
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from manyfit.objectives.adversarial import Hinge, NonSaturating, Relativistic, Wasserstein
+from manyfit.objectives.adversarial import AdversarialHinge, NonSaturating, Relativistic, Wasserstein
 
 REAL, FAKE = jnp.array([2.0, -0.5]), jnp.array([-1.0, 0.5])
 
@@ -22,7 +22,7 @@ BY_HAND = {
         [log1pexp(1.0), log1pexp(-0.5)],
     ),
     Wasserstein: ([-3.0, 1.0], [1.0, -0.5]),
-    Hinge: ([0.0, 1.5 + 1.5], [1.0, -0.5]),
+    AdversarialHinge: ([0.0, 1.5 + 1.5], [1.0, -0.5]),
     Relativistic: ([log1pexp(-3.0), log1pexp(1.0)], [log1pexp(3.0), log1pexp(-1.0)]),
 }
 

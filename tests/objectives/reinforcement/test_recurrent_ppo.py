@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from manyfit.engine import Batch
-from manyfit.environments import CartPole, Discrete, Environment, Masked, Moved, Pendulum
+from manyfit.environments import CartPole, Discrete, Environment, Moved, PartlyObserved, Pendulum
 from manyfit.errors import ConfigError
 from manyfit.experiment.experiment import Experiment
 from manyfit.objectives.reinforcement import PPO, RecurrentPPO
@@ -52,7 +52,9 @@ def small(environment=None, **more):
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-@pytest.mark.parametrize("environment", [Recall(), Masked(CartPole(), (0, 2)), Masked(Pendulum(), (0, 1))])
+@pytest.mark.parametrize(
+    "environment", [Recall(), PartlyObserved(CartPole(), (0, 2)), PartlyObserved(Pendulum(), (0, 1))]
+)
 def test_a_run_read_again_is_what_was_played(cell, environment):
     agent = small(environment, cell=cell, rollout=40 if environment.horizon > 40 else 14)
     state = agent.init(jax.random.key(0), HYPER, ())
@@ -75,7 +77,7 @@ def test_a_run_read_again_is_what_was_played(cell, environment):
 
 
 def test_a_value_after_a_step_is_the_next_one_of_the_same_episode():
-    agent = small(Masked(CartPole(), (0, 2)), rollout=30)
+    agent = small(PartlyObserved(CartPole(), (0, 2)), rollout=30)
     state = agent.init(jax.random.key(0), HYPER, ())
     weights = state["weights"]
     _, seen = agent._rollout(state, jax.random.key(1))
@@ -145,4 +147,4 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ConfigError, match="units=0"):
         dataclasses.replace(small(), units=0)
     with pytest.raises(ConfigError, match="give places"):
-        Masked(CartPole(), (0, 4))
+        PartlyObserved(CartPole(), (0, 4))

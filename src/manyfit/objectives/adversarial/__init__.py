@@ -5,8 +5,8 @@ from manyfit.objectives.adversarial.gan import GAN
 from manyfit.objectives.adversarial.health import verdict, verdicts
 from manyfit.objectives.adversarial.losses import (
     LOSSES,
+    AdversarialHinge,
     AdversarialLoss,
-    Hinge,
     NonSaturating,
     Relativistic,
     Wasserstein,
@@ -23,9 +23,9 @@ __all__ = [
     "PENALTIES",
     "R1",
     "R2",
+    "AdversarialHinge",
     "AdversarialLoss",
     "GradientPenalty",
-    "Hinge",
     "NonSaturating",
     "Penalty",
     "Relativistic",

@@ -69,7 +69,7 @@ class Wasserstein:
 
 
 @dataclass(frozen=True)
-class Hinge:
+class AdversarialHinge:
     """Margins of 1 for the discriminator, the bare score for the generator.
 
     Source: Lim & Ye (2017), "Geometric GAN"; Miyato et al. (2018), equations 16 and 17.
@@ -111,6 +111,6 @@ class Relativistic:
 LOSSES: dict[str, type] = {
     "non_saturating": NonSaturating,
     "wasserstein": Wasserstein,
-    "hinge": Hinge,
+    "hinge": AdversarialHinge,
     "relativistic": Relativistic,
 }

@@ -15,7 +15,7 @@ from manyfit.models.gan import (
     ResidualGenerator,
 )
 from manyfit.objectives.adversarial.gan import GAN
-from manyfit.objectives.adversarial.losses import Hinge, NonSaturating, Relativistic, Wasserstein
+from manyfit.objectives.adversarial.losses import AdversarialHinge, NonSaturating, Relativistic, Wasserstein
 from manyfit.objectives.adversarial.penalties import R1, R2, GradientPenalty
 from manyfit.optim import EMA, Adam, Constant, Schedule
 
@@ -32,7 +32,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
     # Miyato et al. (2018) with the two rates of Zhang et al. (2019)
     "hinge-gan": {
-        "loss": Hinge(),
+        "loss": AdversarialHinge(),
         "spectral_normalisation": True,
         "betas": (0.0, 0.9),
         "rates": (1e-4, 4e-4),

@@ -18,8 +18,12 @@ from jax import lax
 from manyfit.engine.keys import key_of
 from manyfit.engine.objective import BaseObjective, Batch, Metric
 from manyfit.environments import Environment
+from manyfit.errors import ConfigError
+from manyfit.models.images import check_whole
+from manyfit.nn.activations import activation
 from manyfit.objectives.reinforcement.normalisation import Moments
 from manyfit.objectives.reinforcement.policies import played
+from manyfit.space import Distribution
 
 Array: TypeAlias = jax.Array
 PyTree: TypeAlias = Any
@@ -138,6 +142,22 @@ class Agent(BaseObjective, ABC):
 
     def _played(self, action: Array) -> Any:
         return played(action, self.environment.actions)
+
+
+def check_agent(agent: Any) -> None:
+    """Refuse widths, activations and shares that no agent can have; what is searched is judged by its ends."""
+    if agent.hidden:
+        check_whole(agent, hidden=agent.hidden)
+    if isinstance(agent.activation, str):
+        activation(agent.activation)
+    for name in _SHARES:
+        value = getattr(agent, name, 0.5)
+        ends = (value.at(0.0), value.at(1.0)) if isinstance(value, Distribution) else (value,)
+        if any(isinstance(end, (int, float)) and not 0 <= end <= 1 for end in ends):
+            raise ConfigError(f"{type(agent).__name__}({name}={value}): give a share between 0 and 1")
+
+
+_SHARES = ("gamma", "gae_lambda", "tau", "epsilon_start", "epsilon_end", "exploration")
 
 
 def finished(total: Array, length: Array, done: Array) -> dict[str, Metric]:

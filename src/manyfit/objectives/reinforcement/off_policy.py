@@ -14,7 +14,7 @@ from manyfit.engine.objective import Array, Batch, Hyper, Key, Metric
 from manyfit.environments import Discrete
 from manyfit.errors import ConfigError
 from manyfit.objectives.learning import settled
-from manyfit.objectives.reinforcement.agent import Agent, finished
+from manyfit.objectives.reinforcement.agent import Agent, check_agent, finished
 from manyfit.objectives.reinforcement.normalisation import Moments
 from manyfit.objectives.reinforcement.policies import numbers_in
 from manyfit.objectives.reinforcement.replay import Drawn, Replay, Transition
@@ -57,6 +57,7 @@ class OffPolicy(Agent):
     normalise_observations: bool = False
 
     def __post_init__(self) -> None:
+        check_agent(self)
         counted = ("environments", "rollout", "gradient_steps", "rounds", "batch", "n_step", "target_every")
         for name in counted:
             value = getattr(self, name)

@@ -15,7 +15,7 @@ from manyfit.environments import Discrete
 from manyfit.errors import ConfigError
 from manyfit.objectives.learning import settled
 from manyfit.objectives.module import Functional, Weights
-from manyfit.objectives.reinforcement.agent import Agent, finished, one
+from manyfit.objectives.reinforcement.agent import Agent, check_agent, finished, one
 from manyfit.objectives.reinforcement.networks import Perceptron
 from manyfit.objectives.reinforcement.normalisation import Moments, RewardScale
 from manyfit.objectives.reinforcement.policies import Categorical, Gaussian, outputs_for
@@ -98,6 +98,7 @@ class PPO(Agent):
     """Continuous actions: the logarithm of the deviation at the start, in half widths of the box."""
 
     def __post_init__(self) -> None:
+        check_agent(self)
         for name in ("environments", "rollout", "passes", "minibatches"):
             value = getattr(self, name)
             if isinstance(value, int) and value < 1:

@@ -11,7 +11,7 @@ from manyfit.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Masked(Environment):
+class PartlyObserved(Environment):
     """Another environment on the device, of whose observation the places ``kept`` are seen.
 
     What is hidden has to be told from what was seen before: a partially observable Markov decision process. With
@@ -24,10 +24,12 @@ class Masked(Environment):
 
     def __post_init__(self) -> None:
         if self.whole.on_host:
-            raise ConfigError(f"Masked({self.whole.name}): only environments on the device can be masked")
+            raise ConfigError(
+                f"PartlyObserved({self.whole.name}): only an environment on the device can be seen in part"
+            )
         if not self.kept or not all(0 <= place < self.whole.features for place in self.kept):
             raise ConfigError(
-                f"Masked(kept={self.kept}): give places of {self.whole.name}'s {self.whole.features} features"
+                f"PartlyObserved(kept={self.kept}): give places of {self.whole.name}'s {self.whole.features} features"
             )
 
     @property
