@@ -67,13 +67,13 @@ class Forecast:
     """What training minimises: squared, absolute, quantile, gaussian, student-t."""
     coverage: Annotated[float, arg("SHARE", "0.9")] = 0.9
     """The conformal interval of each step is to hold the truth in this share of cases."""
-    learning_rate: Annotated[str | None, arg("VALUE|LOW:HIGH", "1e-3")] = None
+    learning_rate: Annotated[str | None, arg("VALUE|LOW:HIGH", "linear ones 3e-3, others 1e-3")] = None
     """A value, or a range to search."""
     weight_decay: Annotated[str | None, arg("VALUE|LOW:HIGH", "1e-2")] = None
     """A value, or a range to search."""
     optimizer: Annotated[str | None, arg("NAME", "adamw")] = None
     """How weights move."""
-    schedule: Annotated[str | None, arg("NAME", "constant")] = None
+    schedule: Annotated[str | None, arg("NAME", "cosine")] = None
     """The learning rate over the training."""
     trials: Annotated[int | None, arg("N", "16 where a range is searched, else 1")] = None
     """Settings of the hyper-parameters to try."""

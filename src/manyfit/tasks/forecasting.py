@@ -10,12 +10,14 @@ from manyfit.errors import ConfigError
 from manyfit.experiment.experiment import Experiment
 from manyfit.losses.forecasts import named_head
 from manyfit.models.forecasters import FORECASTERS, named_forecaster
-from manyfit.models.linear_forecasters import SparseForecaster
+from manyfit.models.linear_forecasters import LinearForecaster, SparseForecaster
 from manyfit.objectives.forecasting import Forecasting
 from manyfit.tasks.defaults import Plan, number_or_range, optimizer_for, planned
 from manyfit.tasks.forecasts import rolling_origins
 from manyfit.tasks.task import Task
 
+RATE, LINEAR_RATE = 1e-3, 3e-3
+"""Learning rates at the start, from where they fall along a cosine; a linear network bears a larger one."""
 STEPS = 3000
 """About how many updates a forecaster is given where nothing is said."""
 
@@ -32,10 +34,11 @@ def forecast_experiment(task: Task, asked: Mapping[str, Any]) -> Experiment:
     season = about["season"]
     if isinstance(model, SparseForecaster):
         model = dataclasses.replace(model, period=max(1, min(season, about["lookback"])))
-    optimizer: Any = optimizer_for(asked, search=False)
+    rate = LINEAR_RATE if isinstance(model, (LinearForecaster, SparseForecaster)) else RATE
+    optimizer: Any = optimizer_for({**asked, "schedule": asked.get("schedule") or "cosine"}, search=False)
     optimizer = dataclasses.replace(
         optimizer,
-        learning_rate=number_or_range("learning_rate", asked.get("learning_rate"), 1e-3),
+        learning_rate=number_or_range("learning_rate", asked.get("learning_rate"), rate),
     )
     targets = len(encoder.targets)
     objective = Forecasting(
