@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import sys
 import time
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from manyfit import metrics
 from manyfit.evaluate import row_interval
-from manyfit.experiment.experiment import Experiment
+from manyfit.experiment.experiment import Experiment, Status
 from manyfit.experiment.translation import translate
 from manyfit.models import EncoderDecoder
 from manyfit.objectives.translation import Translation
@@ -71,7 +72,7 @@ def main() -> None:
         patience=None,
         batch_size=given.batch_size,
         metric="loss",
-    ).run()
+    ).run(progress=told)
     trained = time.perf_counter() - started
     loss = result.scores["loss"].mean
     print(f"{objective.parameters():,} parameters; test loss {loss:.4f} nats a token; {trained:.0f} s")
@@ -86,6 +87,11 @@ def main() -> None:
         print(f"  mean {mean.mean:.2f} ({mean.low:.2f} to {mean.high:.2f} over {mean.n} seeds)")
         print(f"  all together: BLEU {metrics.bleu(said, test['de']):.2f}")
     print(f"{time.perf_counter() - started:.0f} s in all")
+
+
+def told(now: Status) -> None:
+    """A line a chunk, for it takes long."""
+    print(f"  {now.epochs} epochs of a network after {now.elapsed:.0f} s", file=sys.stderr, flush=True)
 
 
 def lines(folder: Path, part: str, side: str) -> list[str]:

@@ -60,6 +60,9 @@ def test_a_file_of_the_archive_and_its_test_part(place, capsys):
     data, run = place / "Ways_TRAIN.ts", place / "Ways"
     assert main(["fit", str(data), "--test", str(data), *SMALL, "--out", str(run)]) == 0
     assert "test data" in capsys.readouterr().out and (run / "test.json").is_file()
+    (place / "Long_TEST.ts").write_text("@data\n" + "0,1,2,3,4,5,6,7:up\n7,6,5,4,3,2,1,0:down\n")
+    assert main(["evaluate", str(run), str(place / "Long_TEST.ts")]) == 0
+    assert "its series have 8 steps and more, those of the training at most 6" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def result(found: Result, test: Mapping[str, float] | None, page: Path) -> None:
             "→" if chosen else "",
             str(trial.trial),
             number(trial.score.mean),
-            f"{number(trial.score.low)} – {number(trial.score.high)}",
+            _between(trial.score.low, trial.score.high),
             *[p] * tested,
             *[f"{trial.diverged} of {trial.members}"] * died,
             *(_short(trial.hyper.get(name, "")) for name in found.searched),
@@ -127,11 +127,16 @@ def _chosen(console: Console, found: Result, test: Mapping[str, float] | None) -
         table.add_row(
             name,
             number(score.mean),
-            f"{number(score.low)} – {number(score.high)}",
+            _between(score.low, score.high),
             *[number(found.ensemble.get(name, math.nan))] * together,
             *[number((test or {}).get(name, math.nan))] * tested,
         )
     console.print(table)
+
+
+def _between(low: float, high: float) -> str:
+    """An interval; of a single network there is none."""
+    return f"{number(low)} – {number(high)}" if math.isfinite(low) and math.isfinite(high) else "none"
 
 
 def _console() -> Console:

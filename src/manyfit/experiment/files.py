@@ -54,7 +54,8 @@ SETTINGS = (
 
 def _command() -> list[str]:
     """The command line, without where on this machine the program lies."""
-    return [Path(sys.argv[0]).name, *sys.argv[1:]]
+    name = Path(sys.argv[0]).name
+    return ["manyfit" if name == "__main__.py" else name, *sys.argv[1:]]  # python -m manyfit is manyfit
 
 
 def request_of(experiment: Experiment, prepared: Prepared, name: str) -> dict[str, Any]:

@@ -44,6 +44,16 @@ class SeriesSetEncoder:
         """What the rows of a prediction are called, and each one's name; none for the archives' files."""
         return self.schema.series or "series", self.schema.read(rows)[2]
 
+    def notes(self, rows: Any) -> list[str]:
+        """A word where every series is longer than any of the training: it may be another measurement."""
+        lengths = self.schema.read(rows)[1]
+        if not len(lengths) or int(lengths.min()) <= self.schema.length:
+            return []
+        return [
+            f"its series have {int(lengths.min())} steps and more, those of the training at most {self.schema.length}: "
+            "the model has seen none so long"
+        ]
+
     def to_json(self) -> dict[str, Any]:
         """A JSON-able account."""
         return {"encoder": "labelled series", "schema": self.schema.to_json()}
