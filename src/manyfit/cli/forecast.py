@@ -156,9 +156,8 @@ def forecast(options: Forecast, resume: Path | None = None) -> int:
     )
     experiment = forecast_experiment(task, options.asked())
     task = experiment.data
-    task.encoder.encode(
-        found
-    )  # what the forecast at the end needs: better missed now than after the training
+    # what the forecast at the end needs: better missed now than after the training
+    task.encoder.encode(found)
     say = voice(options.quiet or options.json)
     show.data(task, say)
     with Watcher(options.quiet or options.json) as watcher, interrupts(say) as stop:
