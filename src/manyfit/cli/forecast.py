@@ -182,17 +182,12 @@ def forecast(options: Forecast, resume: Path | None = None) -> int:
 
 def _say_if_repeating_does_better(result: Any) -> None:
     """A line where forecasts that learn nothing come as near as the networks'."""
-    from manyfit.report.words import REPEATING
+    from manyfit.report.words import repeating
 
-    own = result.scores.get(result.metric)
-    if own is None:
-        return
-    for prefix, name in REPEATING.items():
-        other = result.scores.get(f"{prefix}{result.metric}")
-        if other is not None and other.mean <= own.mean:
-            print(
-                f"Careful: {name} comes as near on the same windows ({other.mean:.4g} beside {own.mean:.4g})."
-            )
+    means = {name: score.mean for name, score in result.scores.items()}
+    for name, error in repeating(result.metric, means):
+        own = means[result.metric]
+        print(f"Careful: {name} comes as near on the same windows ({error:.4g} beside {own:.4g}).")
 
 
 def next_steps(predictor: Any, source: Any, run: Path, coverage: float | None) -> dict[str, Any]:

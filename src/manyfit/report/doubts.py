@@ -16,7 +16,7 @@ from manyfit.report.effects import is_log, range_of
 from manyfit.report.files import RunFiles, nested, real
 from manyfit.report.findings import Findings
 from manyfit.report.numbers import capital, clipped, grouped, number, plural, share, short_name
-from manyfit.report.words import REPEATING
+from manyfit.report.words import repeating
 
 FEW_FOLDS, FEW_ROWS, FEW_OF_CLASS, UNEVEN, MISCALIBRATED, EDGE = 5, 200, 20, 10.0, 0.1, 0.05
 
@@ -102,15 +102,13 @@ def _naive(run: RunFiles, found: Findings) -> Iterator[Doubt]:
     """Forecasts that learn nothing and come as near on the same windows."""
     if found.chosen is None or not math.isfinite(found.chosen.score.mean):
         return
-    own, better = found.chosen.score.mean, []
-    for prefix, name in REPEATING.items():
-        score = real(nested(nested(run.summary, "scores"), f"{prefix}{run.metric}").get("mean"))
-        if math.isfinite(score) and (score >= own if run.maximize else score <= own):
-            better.append(f"{name} comes to {number(score, 3)}")
+    scores = nested(run.summary, "scores")
+    better = repeating(run.metric, {name: real(nested(scores, name).get("mean")) for name in scores})
     if better:
+        said = " and ".join(f"{name} comes to {number(error, 3)}" for name, error in better)
         text = (
-            f"On the same windows {' and '.join(better)}, the networks to {number(own, 3)}: as they are, forecast by "
-            "repeating. More epochs, a longer look-back or another model may change it."
+            f"On the same windows {said}, the networks to {number(found.chosen.score.mean, 3)}: as they are, forecast "
+            "by repeating. More epochs, a longer look-back or another model may change it."
         )
         yield Doubt("Repeating does as well", text, serious=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from markupsafe import Markup
 
@@ -54,7 +55,7 @@ _TASKS = {
 
 REPEATING = {"naive_": "repeating the last value", "seasonal_": "repeating the last season"}
 NAIVE = {"naive_": "the last value has", "seasonal_": "the last season"}
-"""Forecasts that learn nothing, by the prefix of their measures."""
+"""Forecasts that learn nothing, by the prefix of their measures; the second in the words of the headline."""
 
 _STAGES = {
     "data": "reading",
@@ -92,6 +93,13 @@ def task(run: RunFiles) -> str:
     """The kind of task in words."""
     kind = str(run.part("task").get("kind") or "")
     return _TASKS.get(kind, kind or "its own objective").format(len(run.classes))
+
+
+def repeating(metric: str, means: Mapping[str, float]) -> list[tuple[str, float]]:
+    """The forecasts that learn nothing whose mean error is no greater than the networks' own, and their errors."""
+    own = means.get(metric, math.nan)
+    errors = [(name, means.get(f"{prefix}{metric}", math.nan)) for prefix, name in REPEATING.items()]
+    return [(name, error) for name, error in errors if error <= own]
 
 
 def headline(run: RunFiles, found: Findings) -> Markup:

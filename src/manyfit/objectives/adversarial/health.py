@@ -10,7 +10,7 @@ their epochs:
 - ``incomplete``: of more than three tenths of the real rows no sample comes as near as the nearest sixteenth of the
   real rows of a batch do: whole regions are left out, or filled thinly. Of rows of numbers alone, as distances between
   pixels say little of this (``metrics.generative`` has ``recall`` and ``coverage`` on features), and a region has to
-  hold some rows of a batch: one mode of 25 is not missed.
+  hold some rows of a batch: that one mode of 25 is left out goes unnoticed.
 
 Nothing is begun anew: a member that fails is a finding, and leaving it out would flatter the method.
 """
