@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 
 from manyfit.data.series import read
-from manyfit.evaluate import half_widths
+from manyfit.evaluate import forecast_intervals
 from manyfit.experiment.forecasts import backtest, refit
 from manyfit.tasks.forecasting import forecast_experiment
 from manyfit.tasks.forecasts import forecast_task
@@ -29,11 +29,10 @@ result = experiment.run()
 for name, kind in (("", "networks"), ("naive_", "last value"), ("seasonal_", "last season")):
     print(f"mean absolute error of the {kind:11} {result.scores[f'{name}mae']}")
 
-half = half_widths(backtest(result, task, experiment)["residual"], 0.9)
-final = refit(experiment, result, task)
-ahead = final.predict_members(table).mean(axis=0)[0, :, 0, 0]
+known = backtest(result, task, experiment)
+ahead = refit(experiment, result, task).predict_members(table).mean(axis=0)
+ends = forecast_intervals(ahead, known["forecast"], known["target"], coverage=0.9)
 for step in range(6):
-    low, high = ahead[step] - half[step, 0], ahead[step] + half[step, 0]
-    print(
-        f"{step + 1} months ahead: {ahead[step]:.1f}, in nine cases of ten between {low:.1f} and {high:.1f}"
-    )
+    low, high = ends[0, step, 0]
+    said = f"{ahead[0, step, 0, 0]:.1f}, in nine cases of ten between {low:.1f} and {high:.1f}"
+    print(f"{step + 1} months ahead: {said}")

@@ -12,7 +12,7 @@ import manyfit
 
 ROOT = Path(manyfit.__file__).parent
 FLOORS = {
-    **dict.fromkeys(("errors", "space", "nn", "losses", "metrics", "_environment", "_version"), 0),
+    **dict.fromkeys(("errors", "space", "calls", "nn", "losses", "metrics", "_environment", "_version"), 0),
     **dict.fromkeys(("models", "augment", "data", "environments", "optim", "trace"), 1),
     **dict.fromkeys(("engine", "objectives"), 2),
     **dict.fromkeys(("tune", "evaluate", "inspect", "explain"), 3),

@@ -97,5 +97,12 @@ ROWS = [
     Row(models.EncoderDecoder(8, 1, 2, 4, dropout=0.2), 0, {"dropout": 0.5}, between=(7,), pairs=True),
     Row(models.RecurrentEncoderDecoder(4, dropout=0.2), 0, {"dropout": 0.5}, between=(7,), pairs=True),
     Row(models.Decoder(8, 1, 2, dropout=0.2), 0, {"dropout": 0.5}, words=9, between=(7,)),
+    Row(
+        models.RecurrentEncoderDecoder(4, cell="lru"),
+        0,
+        between=(7,),
+        pairs=True,
+        label="Encoder-decoder of LRU",
+    ),
     Row(models.Recurrent("gru", 5, 2, 4, dropout=0.2), 0, {"dropout": 0.5}, words=9, between=(7,)),
 ]

@@ -80,6 +80,18 @@ SEQUENCE_ROWS = [
         {"dropout": (0.5, 0.1)},
     ),
     Row(
+        "LRU",
+        lambda rngs, **traced: Whole(nn.LRU(4, 3, layers=2, bidirectional=True, rngs=rngs, **traced)),
+        (SEQUENCE, LENGTHS),
+        (2, 5 * 6 + 4 * 6),
+        tuple(
+            f"layer/{group}/{place}"
+            for group in ("decay", "gain", "input_weight", "output_weight", "phase", "skip")
+            for place in range(4)
+        ),
+        {"dropout": (0.5, 0.1)},
+    ),
+    Row(
         "linear_scan",
         lambda rngs: Function(lambda a, b: nn.linear_scan(a.swapaxes(0, 1), b.swapaxes(0, 1))),
         (SEQUENCE, SEQUENCE),

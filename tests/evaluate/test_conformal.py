@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from manyfit.errors import ConfigError, DataError
-from manyfit.evaluate import conformal_interval, conformal_quantile, conformal_sets, cv_plus_interval
+from manyfit.evaluate import (
+    conformal_interval,
+    conformal_quantile,
+    conformal_sets,
+    cv_plus_interval,
+    forecast_intervals,
+)
 
 
 def rows_of(rng, n, classes=4):
@@ -73,6 +79,35 @@ def test_cv_plus_covers_with_models_of_a_cross_validation():
         found = cv_plus_interval(residuals, fold, np.stack([x[50:] @ w for w in weights]), coverage=0.8)
         inside.append(((found[:, 0] <= y[50:]) & (y[50:] <= found[:, 1])).mean())
     assert 0.78 <= np.mean(inside) <= 0.86
+
+
+@pytest.mark.parametrize("told", [0.3, 3.0], ids=["too narrow", "too wide"])
+def test_quantiles_of_forecasts_are_moved_until_they_hold_what_was_asked(told):
+    """The margin is the same wherever a forecast is sure or not, so that widths keep to what the network told."""
+    rng = np.random.default_rng(4)
+    inside, widths = [], []
+    for _ in range(200):
+        scale = rng.choice([0.5, 2.0], size=(299, 2, 1))
+        came = scale * rng.normal(size=(299, 2, 1))
+        end = told * 1.645 * scale
+        forecast = np.stack([np.zeros_like(end), -end, np.zeros_like(end), end], axis=-1)
+        low, high = np.moveaxis(forecast_intervals(forecast[200:], forecast[:200], came[:200]), -1, 0)
+        inside.append(((low <= came[200:]) & (came[200:] <= high)).mean())
+        width, large = (high - low)[:, 0], scale[200:, 0] == 2.0  # one step ahead, whose margin is one number
+        widths.append(width[large].mean() - width[~large].mean())
+    assert np.mean(inside) == pytest.approx(0.9, abs=0.012)
+    if told < 1:
+        assert np.mean(widths) == pytest.approx(2 * told * 1.645 * 1.5)
+
+
+def test_intervals_of_forecasts_never_turn_over_and_leave_out_what_was_not_observed():
+    wide = np.array([0.0, -5.0, 0.0, 5.0]).reshape(1, 1, 1, 4)
+    past, came = np.repeat(wide, 20, axis=0), np.full((20, 1, 1), 0.1)
+    came[::2] = np.nan
+    narrow = np.array([0.5, 0.0, 0.5, 2.0]).reshape(1, 1, 1, 4)
+    assert forecast_intervals(narrow, past, came, coverage=0.5).ravel().tolist() == [1.0, 1.0]
+    with pytest.raises(DataError, match="do not fit"):
+        forecast_intervals(narrow, past[..., :1], came)
 
 
 def test_the_quantile_counts_the_row_to_come():

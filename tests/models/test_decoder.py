@@ -20,6 +20,8 @@ MODELS = {
     "lstm": Recurrent("lstm", width=6, depth=2, embedding=4),
     "gru": Recurrent("gru", width=6, depth=1, embedding=4),
     "rnn": Recurrent("rnn", width=6, depth=1, embedding=4),
+    "mingru": Recurrent("mingru", width=6, depth=2, embedding=4),
+    "lru": Recurrent("lru", width=6, depth=2, embedding=4),
 }
 TOKENS = jnp.asarray(np.random.default_rng(0).integers(0, VOCABULARY, (3, TIME)), jnp.int32)
 
@@ -84,7 +86,7 @@ def test_a_tied_table_is_one_table():
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ConfigError, match="heads has to divide width"):
         Decoder(width=10, heads=4)
-    with pytest.raises(ConfigError, match="one of rnn, gru, lstm"):
+    with pytest.raises(ConfigError, match="no layer 'elman'"):
         Recurrent("elman")
     with pytest.raises(ConfigError, match="takes tokens"):
         Decoder().build(

@@ -19,8 +19,11 @@ LENGTHS = jnp.array([6, 4, 1])
 
 @pytest.fixture(
     scope="module",
-    params=[EncoderDecoder(8, 1, 2, 4), RecurrentEncoderDecoder(6)],
-    ids=lambda m: type(m).__name__,
+    params=[
+        EncoderDecoder(8, 1, 2, 4),
+        *(RecurrentEncoderDecoder(6, cell=cell) for cell in ("lstm", "gru", "lru")),
+    ],
+    ids=lambda m: f"{type(m).__name__} {getattr(m, 'cell', '')}",
 )
 def network(request):
     """The whole at once, and step by step from a memory whose rows were moved there and back, each compiled once."""

@@ -113,7 +113,7 @@ def test_a_random_field_answers_with_its_marginals():
 
 
 def test_every_name_is_for_sentences():
-    assert set(TAGGERS) == {"lstm", "lstm-crf", "gru", "rnn", "transformer", "cnn"}
+    assert set(TAGGERS) == {"lstm", "lstm-crf", "gru", "rnn", "mingru", "lru", "transformer", "cnn"}
     for model in TAGGERS.values():
         with pytest.raises(ConfigError, match="takes sentences"):
             model.build(Inputs({"numeric": jax.ShapeDtypeStruct((1, 3), jnp.float32)}), 2, rngs=None)

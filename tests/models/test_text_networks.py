@@ -62,11 +62,11 @@ def test_a_bag_of_words_by_hand():
 
 
 def test_every_name_is_for_texts():
-    assert set(TEXTS) == {"bow", "textcnn", "rnn", "gru", "lstm", "transformer"}
+    assert set(TEXTS) == {"bow", "textcnn", "rnn", "gru", "lstm", "mingru", "lru", "transformer"}
     for model in TEXTS.values():
         with pytest.raises(ConfigError, match="takes texts"):
             model.build(Inputs({"numeric": jax.ShapeDtypeStruct((1, 3), jnp.float32)}), 2, rngs=None)
     with pytest.raises(ConfigError, match="even width"):
         models.TextTransformer(width=12, heads=4)
-    with pytest.raises(ConfigError, match="'rnn', 'gru' or 'lstm'"):
+    with pytest.raises(ConfigError, match="did you mean 'gru'"):
         models.TextRNN("gur")

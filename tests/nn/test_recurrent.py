@@ -11,7 +11,7 @@ from flax import nnx
 from manyfit import nn
 from manyfit.errors import ConfigError
 
-KINDS = [nn.RNN, nn.ReluRNN, nn.GRU, nn.LSTM, nn.MinGRU]
+KINDS = [nn.RNN, nn.ReluRNN, nn.GRU, nn.LSTM, nn.MinGRU, nn.LRU]
 every = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 X = jax.random.normal(jax.random.key(0), (3, 6, 4))
 
@@ -47,12 +47,11 @@ def test_a_state_continues_the_sequence(kind):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), end, last)
 
 
-@pytest.mark.parametrize("kind", KINDS[:-1], ids=lambda kind: kind.__name__)
+@every
 def test_sequences_in_one_row_are_read_as_if_each_had_its_own(kind):
     layer = kind(4, 5, layers=2, rngs=nnx.Rngs(0))
     fresh = jnp.zeros((3, 6), bool).at[0, 0].set(True).at[1, 4].set(True).at[2, 2:4].set(True)
-    begun = jax.random.normal(jax.random.key(1), (2, 3, 5))
-    initial = (begun, begun) if kind is nn.LSTM else begun
+    initial = jax.tree.map(lambda zero: jax.random.normal(jax.random.key(1), zero.shape), layer.empty(3))
 
     def parts(x, initial):
         """Row by row, cut where a sequence begins."""

@@ -179,6 +179,28 @@ def test_months_of_different_lengths_are_one_step():
     assert [str(d)[:10] for d in ahead] == ["2024-03-01", "2024-04-01"]
 
 
+def clock(days, hours):
+    return {
+        "Year": [2024] * len(days),
+        "Month": [2] * len(days),
+        "Day": days,
+        "Hour": hours,
+        "y": range(len(days)),
+    }
+
+
+def test_a_stamp_may_stand_in_several_columns():
+    found = read(clock([28, 28, 29], [0, 12, 0]), time="Year Month Day Hour")
+    assert found.targets == ("y",) and str(found.step) == "12 hours"
+    assert str(found.stamps[-1]) == "2024-02-29T00:00:00.000000"
+    with pytest.raises(DataError, match="no such day"):
+        read(clock([28, 29, 30], [0, 0, 0]), time="Year Month Day Hour")
+    with pytest.raises(DataError, match="no hour; give whole numbers from 0 to 23"):
+        read(clock([28, 29, 29], [0, 0, 24]), time="Year Month Day Hour")
+    with pytest.raises(DataError, match="has no column 'Minute'"):
+        read(clock([28], [0]), time="Year Month Day Hour Minute")
+
+
 BAD = {
     "twice": (table([1, 2, 2], [1.0, 2, 3]), {}, "is there twice"),
     "one row": (table([1], [1.0]), {}, "a series of one row"),

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -107,6 +109,27 @@ def test_a_streamed_run_is_the_run_in_memory_bit_for_bit(run, tmp_path, monkeypa
         assert (tmp_path / "run" / name).read_bytes() == (run / "run" / name).read_bytes(), name
     summary = json.loads((tmp_path / "run" / "experiment.json").read_text())
     assert "read from a file" in summary["data"]["summary"]
+
+
+STREAM = """
+import sys
+import manyfit as mf
+from manyfit.models import Decoder
+from manyfit.objectives import NextToken
+from manyfit.tasks.corpus import stored_corpus
+
+task = stored_corpus(sys.argv[1], folder=sys.argv[2])
+objective = NextToken(Decoder(8, 1, 1), task.vocabulary, task.context, mf.optim.AdamW(learning_rate=1e-3))
+mf.Experiment(objective, task, folds=list(task.splits), epochs=2, batch_size=12, steps_per_epoch=5).run()
+"""
+
+
+def test_a_stream_that_is_read_in_large_pieces_comes_to_an_end(tmp_path):
+    """Two programs that ask the host at once for more than JAX copies by itself waited for each other."""
+    words = np.random.default_rng(0).choice(["to", "be", "or", "not", "that", "is", "the"], 300_000)
+    (tmp_path / "long.txt").write_text(" ".join(words))
+    command = [sys.executable, "-c", STREAM, str(tmp_path / "long.txt"), str(tmp_path / "tokens")]
+    assert subprocess.run(command, check=False, timeout=300).returncode == 0
 
 
 @pytest.mark.parametrize("tokenizer", ["char", "byte", "word", "bpe"])

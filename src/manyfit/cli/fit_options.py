@@ -148,9 +148,9 @@ class Fit(Options):
 
     model: Annotated[str, arg("NAME")] = "auto"
     """The network: mlp, resmlp, tabm for tables; cnn, cnn-bn, lenet, resnet20, resnet18, wrn-16-4, convnext,
-    mobilenet, vit … for images; bow, textcnn, rnn, gru, lstm, transformer for labelled texts; lstm, lstm-crf, gru,
-    rnn, transformer, cnn for labelled words; decoder, gpt, lstm, gru, rnn for running text; transformer, lstm for
-    pairs of texts; resnet1d, inception, tcn, rnn, gru, lstm, mingru for labelled series; 'auto' takes an MLP for
+    mobilenet, vit … for images; bow, textcnn, transformer for labelled texts; lstm-crf, transformer,
+    cnn for labelled words; decoder, gpt for running text; transformer for pairs of texts; resnet1d, inception, tcn for
+    labelled series; rnn, gru, lstm, mingru, lru for all of these; 'auto' takes an MLP for
     tables, a small CNN for images, textcnn for labelled texts of at most 128 words and bow for longer ones, an LSTM
     for labelled words (lstm-crf where labels mark spans), resnet1d for labelled series and the decoder for running
     text."""

@@ -39,12 +39,12 @@ class Forecast:
     horizon: Annotated[int, arg("STEPS", "12")] = 12
     """How many steps to forecast."""
     time: Annotated[str | None, arg("COLUMN", "rows as they come")] = None
-    """The column of stamps."""
+    """The column of stamps; of several that tell it together all names in quotes ("year month day hour")."""
     target: Annotated[tuple[str, ...], arg("COLUMN ...", "all numeric columns")] = ()
     """The columns to forecast."""
     known: Annotated[tuple[str, ...], arg("COLUMN ...")] = ()
-    """Columns that are known of the future too (for nhits, nbeats, tcn, lstm, gru, mingru), in rows whose target cells
-    are empty; of other numeric columns the past is read (tcn, lstm, gru, mingru)."""
+    """Columns that are known of the future too (for nhits, nbeats, tcn, rnn, gru, lstm, mingru, lru), in rows whose
+    target cells are empty; of other numeric columns the past is read (tcn and the recurrent ones)."""
     series: Annotated[str | None, arg("COLUMN")] = None
     """A column that says which of several series a row is of."""
     drop: Annotated[tuple[str, ...], arg("COLUMN ...")] = ()
@@ -61,8 +61,8 @@ class Forecast:
     season: Annotated[int | None, arg("STEPS", "by the stamps")] = None
     """Steps in a season, of the seasonal naive forecast."""
     model: Annotated[str, arg("NAME")] = "auto"
-    """The network: dlinear, nlinear, rlinear, sparse, patchtst, nhits, nbeats, tcn, lstm, gru, mingru; 'auto' takes
-    nlinear, and gru where columns are known ahead."""
+    """The network: dlinear, nlinear, rlinear, sparse, patchtst, nhits, nbeats, tcn, rnn, gru, lstm, mingru, lru; 'auto'
+    takes nlinear, and gru where columns are known ahead."""
     loss: Annotated[str, arg("NAME")] = "squared"
     """What training minimises: squared, absolute, quantile, gaussian, student-t."""
     coverage: Annotated[float, arg("SHARE", "0.9")] = 0.9
@@ -193,14 +193,13 @@ def _say_if_repeating_does_better(result: Any) -> None:
 def next_steps(predictor: Any, source: Any, run: Path, coverage: float | None) -> dict[str, Any]:
     """Columns of the steps after the last of each series: the forecast, its spread, quantiles and an interval."""
     from manyfit.data.series import SeriesData
-    from manyfit.evaluate import half_widths
-    from manyfit.experiment.forecasts import read_forecasts
+    from manyfit.experiment.forecasts import intervals
 
     encoder, objective = predictor.encoder, predictor.objective
     found = source if isinstance(source, SeriesData) else encoder.read(source)
     each = predictor.predict_members(found)  # (members, series, horizon, targets, 1 + levels)
     mean, spread = each.mean(axis=0), each[..., 0].std(axis=0)
-    half = None if coverage is None else half_widths(read_forecasts(run)["residual"], coverage)
+    ends = None if coverage is None else intervals(run, mean, coverage)
     columns: dict[str, list[Any]] = {}
 
     def add(name: str, values: Any) -> None:
@@ -219,10 +218,9 @@ def next_steps(predictor: Any, source: Any, run: Path, coverage: float | None) -
                     f"q{level:g}" if len(encoder.targets) == 1 else f"{name} q{level:g}",
                     mean[which, :, c, 1 + q],
                 )
-            if half is not None:
-                ends = ("low", "high") if len(encoder.targets) == 1 else (f"{name} low", f"{name} high")
-                add(ends[0], mean[which, :, c, 0] - half[:, c])
-                add(ends[1], mean[which, :, c, 0] + half[:, c])
+            if ends is not None:
+                for side, end in enumerate(("low", "high")):
+                    add(end if len(encoder.targets) == 1 else f"{name} {end}", ends[which, :, c, side])
     return columns
 
 

@@ -2,70 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from manyfit.data.columns import Column
 from manyfit.data.dates import phases
 from manyfit.data.reading import Raw, load
+from manyfit.data.stamps import DAY, Step, clock_of, numbers_of, stamps_of, step_of
 from manyfit.errors import DataError
 
-_ZONE = re.compile(r"\d{2}:\d{2}.*?(Z|[+-]\d{2}:?\d{2})$")
-_DAY = 86_400_000_000  # microseconds
 MOST_FILLED = 0.5
 """The share of filled steps beyond which a series is refused: its step is then probably not what was found."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """The distance of two steps: ``count`` months, microseconds or rows."""
-
-    unit: str
-    count: int
-
-    def places(self, stamps: np.ndarray) -> np.ndarray:
-        """float64: how many steps each stamp lies after 1970 (or row 0); whole numbers on the grid's phase."""
-        if self.unit == "months":
-            months = stamps.astype("datetime64[M]")
-            rest = (stamps - months.astype("datetime64[us]")).astype(np.int64) / (31 * _DAY)
-            return (months.astype(np.int64) + rest) / self.count
-        return stamps.astype(np.int64) / self.count
-
-    def stamps(self, start: Any, places: np.ndarray) -> np.ndarray:
-        """The stamps so many steps after ``start``."""
-        if self.unit == "rows":
-            return np.asarray(start + places * self.count)
-        if self.unit == "microseconds":
-            return np.asarray(start + (places * self.count).astype("timedelta64[us]"))
-        month = start.astype("datetime64[M]")
-        rest = start - month.astype("datetime64[us]")
-        return np.asarray((month + places * self.count).astype("datetime64[us]") + rest)
-
-    def season(self) -> int:
-        """Steps in the cycle that usually matters most: a year of months, a day of hours, a week of days."""
-        if self.unit == "months":
-            return max(1, 12 // self.count) if 12 % self.count == 0 else 1
-        if self.unit == "rows":
-            return 1
-        for cycle in (_DAY, 7 * _DAY, 364 * _DAY):
-            if self.count < cycle and cycle % self.count == 0 and cycle // self.count <= 1440:
-                return cycle // self.count
-        return 1
-
-    def __str__(self) -> str:
-        if self.unit == "rows":
-            return "row"
-        if self.unit == "months":
-            return "month" if self.count == 1 else f"{self.count} months"
-        for name, size in (("day", _DAY), ("hour", 3_600_000_000), ("minute", 60_000_000), ("second", 10**6)):
-            if self.count % size == 0:
-                many = self.count // size
-                return name if many == 1 else f"{many} {name}s"
-        return f"{self.count} microseconds"
 
 
 @dataclass(frozen=True)
@@ -102,8 +51,8 @@ def calendar(stamps: np.ndarray, step: Step) -> np.ndarray:
     """Sine and cosine of the hour in the day, the day in the week and in the year, as far as the step tells them."""
     if step.unit == "rows":
         return np.zeros((len(stamps), 0), np.float32)
-    size = 30 * _DAY * step.count if step.unit == "months" else step.count
-    cycles = {"day": _DAY, "week": 7 * _DAY, "year": 365 * _DAY}
+    size = 30 * DAY * step.count if step.unit == "months" else step.count
+    cycles = {"day": DAY, "week": 7 * DAY, "year": 365 * DAY}
     found = [
         wave(2 * np.pi * phase)
         for name, phase in phases(stamps).items()
@@ -128,7 +77,8 @@ def read(
     """Read series from a table (anything that ``data.reading.load`` takes).
 
     Args:
-        time: the column of stamps: dates, or whole numbers; None takes the rows as they come, evenly spaced.
+        time: the column of stamps: dates, or whole numbers; or the names of several that tell a stamp together, with
+            spaces between them (``"year month day hour"``); None takes the rows as they come, evenly spaced.
         target: columns to forecast; all numeric ones where none is named.
         known: numeric columns that are known of later steps too.
         series: a column that names the series of each row, for many in one table.
@@ -143,10 +93,11 @@ def read(
     for what, names in (("target", target), ("known", known), ("drop", drop)):
         for name in names:
             raw.need(name, what)
-    for what, one in (("time", time), ("series", series)):
-        if one is not None:
-            raw.need(one, what)
-    special = {time, series, *drop, *known}
+    clock = clock_of(raw, time)
+    for what, names in (("time", clock), ("series", () if series is None else (series,))):
+        for name in names:
+            raw.need(name, what)
+    special = {*clock, series, *drop, *known}
     if set(target) & special:
         name = sorted(set(target) & special)[0]
         raise DataError(f"{raw.source}: {name!r} is a target and something else too; say one of them")
@@ -157,7 +108,7 @@ def read(
         if not column.as_numbers[1].any() and not column.missing.all():
             numeric.append(column.name)
         elif column.name in target:
-            _numbers(raw, column.name)
+            numbers_of(raw, column.name)
         else:
             warnings.append(f"column {column.name!r} is left out: it holds no numbers")
     targets = tuple(target) or tuple(numeric)
@@ -165,12 +116,14 @@ def read(
         raise DataError(f"{raw.source}: no column holds numbers to forecast")
     past = tuple(name for name in numeric if name not in targets)
     names = (*targets, *past)
-    cells = np.stack([_numbers(raw, name) for name in names], axis=1)
-    outside = np.stack([_numbers(raw, name) for name in known], axis=1) if known else np.zeros((len(raw), 0))
-    stamps = _stamps(raw, time, warnings)
+    cells = np.stack([numbers_of(raw, name) for name in names], axis=1)
+    outside = (
+        np.stack([numbers_of(raw, name) for name in known], axis=1) if known else np.zeros((len(raw), 0))
+    )
+    stamps = stamps_of(raw, clock, warnings)
     which, ids = _which(raw, series)
     if step is None:
-        step = Step("rows", 1) if time is None else _step_of(raw, stamps, which, time)
+        step = Step("rows", 1) if time is None else step_of(raw, stamps, which, time)
     parts = []
     for place, name in enumerate(ids):
         rows = np.flatnonzero(which == place)
@@ -269,60 +222,6 @@ def forward_fill(table: np.ndarray) -> np.ndarray:
     return np.take_along_axis(table, np.maximum.accumulate(places, axis=0), axis=0)
 
 
-def _numbers(raw: Raw, name: str) -> np.ndarray:
-    numbers, bad = raw[name].as_numbers
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise DataError(f"{raw.at(row, name)}: not a number; correct it, or leave the cell empty")
-    if np.isinf(numbers).any():
-        raise DataError(f"{raw.at(int(np.argmax(np.isinf(numbers))), name)}: infinite; leave the cell empty")
-    return numbers
-
-
-def _stamps(raw: Raw, time: str | None, warnings: list[str]) -> np.ndarray:
-    if time is None:
-        return np.arange(len(raw))
-    column = raw[time]
-    if column.missing.any():
-        rows = raw.rows(np.flatnonzero(column.missing))
-        raise DataError(f"{raw.source}, {rows}: the time {time!r} is missing; fill it in, or drop the row")
-    numbers, bad = column.as_numbers
-    if not bad.any():
-        if np.any(numbers != np.round(numbers)):
-            row = int(np.argmax(numbers != np.round(numbers)))
-            raise DataError(f"{raw.at(row, time)}: give whole numbers or dates as stamps")
-        return numbers.astype(np.int64)
-    zones = _zones(column)
-    if len(zones) > 1 and "" in zones:
-        raise DataError(
-            f"{raw.source}, column {time!r}: some stamps name a time zone and some do not; write all alike"
-        )
-    if len(zones) > 1:
-        warnings.append(f"{time!r} mixes time zones ({', '.join(sorted(zones)[:4])}): read as UTC")
-    found = _months(column) or column.as_dates()
-    if found is None or (hasattr(found, "bad") and found.bad.any()):
-        row = int(np.argmax(found.bad)) if found is not None else 0
-        raise DataError(f"{raw.at(row, time)}: no date; write dates as 2024-01-31 or 2024-01-31 13:00")
-    return found.values
-
-
-def _zones(column: Column) -> set[str]:
-    if column.codes is None:
-        return set()
-    return {match[1] if (match := _ZONE.search(text)) else "" for text in column.texts[0]}
-
-
-def _months(column: Column) -> Any:
-    """Stamps such as 1949-01, which tell the month alone."""
-    if column.codes is None or not all(re.fullmatch(r"\d{4}-\d{2}", text) for text in column.texts[0]):
-        return None
-    from manyfit.data.dates import parse_dates
-
-    found = parse_dates([f"{text}-01" for text in column.texts[0]], "iso")
-    assert found is not None
-    return found._replace(values=found.values[column.texts[1]], bad=found.bad[column.texts[1]])
-
-
 def _which(raw: Raw, series: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
     if series is None:
         return np.zeros(len(raw), np.int32), ("",)
@@ -331,26 +230,3 @@ def _which(raw: Raw, series: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
         raise DataError(f"{raw.source}, {rows}: the series {series!r} is missing; fill it in")
     values, codes = raw[series].texts
     return codes, values
-
-
-def _step_of(raw: Raw, stamps: np.ndarray, which: np.ndarray, time: str) -> Step:
-    """The most common distance of neighbours; months where days alone do not repeat."""
-    order = np.lexsort((stamps, which))
-    ordered, same = stamps[order], np.diff(which[order]) == 0
-    apart = np.diff(ordered)[same].astype(np.int64)
-    apart = apart[apart > 0]
-    if not len(apart):
-        raise DataError(
-            f"{raw.source}: a series of one row says nothing of the steps of {time!r}; give two rows or more"
-        )
-    if stamps.dtype.kind != "M":
-        return Step("rows", int(np.bincount(apart[apart < 10**6]).argmax()) or 1)
-    values, counts = np.unique(apart, return_counts=True)
-    if 28 * _DAY <= values[counts.argmax()] <= 366 * _DAY:
-        months = ordered.astype("datetime64[M]").astype(np.int64)
-        between = np.diff(months)[same]
-        between = between[between > 0]
-        days = (ordered - ordered.astype("datetime64[M]").astype("datetime64[us]")).astype(np.int64)
-        if len(between) and len(np.unique(days)) == 1:
-            return Step("months", int(np.bincount(between).argmax()))
-    return Step("microseconds", int(values[counts.argmax()]))

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from manyfit.calls import called
+
 Array = jax.Array
 
 
@@ -48,11 +50,11 @@ class Stored:
         """``(..., *shape[1:])`` at ``places``; beyond either end lies the nearest entry."""
         last = len(self.array) - 1
 
-        def read(places: Any) -> np.ndarray:
-            return np.asarray(self.array[np.asarray(places).clip(0, last)])
+        def read(places: np.ndarray) -> list[np.ndarray]:
+            return [np.asarray(self.array[places.clip(0, last)])]
 
         shape = jax.ShapeDtypeStruct((*places.shape, *self.shape[1:]), self.dtype)
-        return jax.pure_callback(read, shape, places, vmap_method="broadcast_all")
+        return called(read, [shape], places, pure=True)[0]
 
 
 def take(leaf: Array | Stored, rows: Array) -> Array:

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from manyfit.environments.calls import called
+from manyfit.calls import called
 from manyfit.environments.environment import Array, Box, Discrete, Environment, Moved, Outcome, Playing
 from manyfit.environments.simulators import Brought, Simulators, acted, flat, made, trust
 from manyfit.errors import ConfigError, DataError

@@ -12,7 +12,7 @@ from manyfit.evaluate.conformal import (
     conformal_quantile,
     conformal_sets,
     cv_plus_interval,
-    half_widths,
+    forecast_intervals,
 )
 from manyfit.evaluate.folds import Split, plan, repeats_of
 from manyfit.evaluate.intervals import (
@@ -68,8 +68,8 @@ __all__ = [
     "delong",
     "extrapolate",
     "fit_power_law",
+    "forecast_intervals",
     "friedman",
-    "half_widths",
     "hierarchical_interval",
     "holm",
     "label_suspects",

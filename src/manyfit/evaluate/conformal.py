@@ -150,22 +150,39 @@ def conformal_quantile(scores: npt.ArrayLike, coverage: float) -> Floats:
     return np.asarray(np.partition(s, place - 1, axis=0)[place - 1])
 
 
-def half_widths(residual: npt.ArrayLike, coverage: float) -> Floats:
-    """Conformal half widths ``(horizon, targets)`` by a backtest's errors ``(n, horizon, targets)``, NaN where unknown.
+def forecast_intervals(
+    forecast: npt.ArrayLike, past: npt.ArrayLike, target: npt.ArrayLike, *, coverage: float = 0.9
+) -> Floats:
+    """Intervals ``(rows, horizon, targets, 2)`` of forecasts by those of a backtest.
 
-    Those of each step ahead alone, infinite where a step has too few; split conformal (Vovk et al., 2005), whose
-    promise holds for series as far as the time to come is like the time of the backtest.
+    Args:
+        forecast: ``(rows, horizon, targets, 1 + levels)``, a point and then quantiles in rising order, if any.
+        past: forecasts ``(n, horizon, targets, 1 + levels)`` of the backtest.
+        target: ``(n, horizon, targets)`` what came, NaN where nothing is known.
+        coverage: the share of what comes that the intervals are to hold.
 
-    >>> half_widths(np.array([[[1.0]], [[-3.0]], [[2.0]], [[np.nan]]]), 0.75).tolist()
-    [[3.0]]
+    Each step ahead has a margin of its own, infinite where it has too few. Around a point it is split conformal
+    (Vovk et al., 2005); two quantiles or more are moved apart, or together where they held too much (conformalised
+    quantile regression: Romano, Patterson, Candes, 2019). For series the promise holds as far as the time to come is
+    like the time of the backtest.
+
+    >>> came = np.array([[[1.0]], [[-3.0]], [[2.0]], [[np.nan]]])
+    >>> forecast_intervals(np.zeros((1, 1, 1, 1)), np.zeros((4, 1, 1, 1)), came, coverage=0.75).ravel().tolist()
+    [-3.0, 3.0]
     """
-    errors = np.abs(np.asarray(residual, np.float64))
-    found = np.full(errors.shape[1:], np.inf)
-    for place in np.ndindex(*found.shape):
-        here = errors[(slice(None), *place)]
+    new, known, came = (np.asarray(a, np.float64) for a in (forecast, past, target))
+    if new.ndim != 4 or known.shape[1:] != new.shape[1:] or came.shape != known.shape[:3]:
+        raise DataError(f"forecast {new.shape}, past {known.shape}, target {came.shape}: they do not fit")
+    first, last = (1, -1) if new.shape[3] > 2 else (0, 0)
+    outside = np.maximum(known[..., first] - came, came - known[..., last])
+    margin = np.full(outside.shape[1:], np.inf)
+    for place in np.ndindex(*margin.shape):
+        here = outside[(slice(None), *place)]
         if np.isfinite(here).any():
-            found[place] = conformal_quantile(here[np.isfinite(here)], coverage)
-    return found
+            margin[place] = conformal_quantile(here[np.isfinite(here)], coverage)
+    low, high = new[..., first] - margin, new[..., last] + margin
+    crossed, middle = low > high, (new[..., first] + new[..., last]) / 2  # moved together past each other
+    return np.stack([np.where(crossed, middle, low), np.where(crossed, middle, high)], axis=-1)
 
 
 def _mass_ahead(p: Floats, rng: np.random.Generator) -> Floats:

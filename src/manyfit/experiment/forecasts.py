@@ -14,6 +14,7 @@ from safetensors.numpy import load, save
 
 from manyfit.engine import RunFolder
 from manyfit.errors import RunError
+from manyfit.evaluate import forecast_intervals
 from manyfit.experiment.experiment import Experiment
 from manyfit.experiment.predictor import Predictor
 from manyfit.experiment.result import Result
@@ -100,6 +101,13 @@ def read_forecasts(folder: str | Path) -> dict[str, np.ndarray]:
         return dict(load(place.read_bytes()))
     except Exception as error:
         raise RunError(f"{place} cannot be read ({error}); run the forecast anew") from error
+
+
+def intervals(run: str | Path, forecast: np.ndarray, coverage: float) -> np.ndarray:
+    """Conformal intervals ``(rows, horizon, targets, 2)`` of a run's forecasts, by its backtest."""
+    found = read_forecasts(run)
+    came = np.where(np.isfinite(found["residual"]), found["target"], np.nan)
+    return forecast_intervals(forecast, found["forecast"], came, coverage=coverage)
 
 
 def forecast_run(

@@ -17,11 +17,9 @@ from flax import nnx
 
 from manyfit.errors import ConfigError
 from manyfit.models.architecture import Inputs
+from manyfit.models.cells import CELLS, Cell, check_cell
 from manyfit.models.images import check_whole, resolved
 from manyfit.nn import (
-    GRU,
-    LSTM,
-    RNN,
     Dropout,
     GatedFeedForward,
     LayerNorm,
@@ -36,7 +34,6 @@ Array = jax.Array
 SMALL = 1024
 """Entries up to which a table is read by a matrix product, whose gradient is one too, and no scatter."""
 _NORMS = {"layer": LayerNorm, "rms": RMSNorm}
-_CELLS = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
 
 @dataclass(frozen=True)
@@ -136,14 +133,14 @@ class DecoderModule(nnx.Module):
 class Recurrent:
     """A recurrent language model: an embedding, stacked recurrent layers, logits.
 
-    ``cell`` is ``lstm``, ``gru`` or ``rnn``. ``dropout`` falls on what goes into and between the layers and
-    on what leaves them (Zaremba et al., 2014, "Recurrent neural network regularization"). Each window
-    starts from an empty state.
+    ``cell`` is ``lstm``, ``gru`` or ``rnn``; ``mingru`` and ``lru`` take all steps of a window at once. ``dropout``
+    falls on what goes into and between the layers and on what leaves them (Zaremba et al., 2014, "Recurrent neural
+    network regularization"). Each window starts from an empty state.
 
     Source: Graves (2013), "Generating sequences with recurrent neural networks".
     """
 
-    cell: Literal["rnn", "gru", "lstm"] = "lstm"
+    cell: Cell = "lstm"
     width: int = 256
     depth: int = 2
     embedding: int = 64
@@ -151,8 +148,7 @@ class Recurrent:
 
     def __post_init__(self) -> None:
         check_whole(self, width=self.width, depth=self.depth, embedding=self.embedding)
-        if isinstance(self.cell, str) and self.cell not in _CELLS:
-            raise ConfigError(f"Recurrent(cell={self.cell!r}): give one of {', '.join(_CELLS)}")
+        check_cell(self, self.cell)
 
     def build(self, inputs: Inputs, outputs: int, *, rngs: nnx.Rngs) -> nnx.Module:
         """A module that maps ``{"tokens": (B, T)}`` int32 to logits ``(B, T, outputs)``."""
@@ -166,9 +162,7 @@ class RecurrentModule(nnx.Module):
     def __init__(self, spec: Recurrent, outputs: int, rngs: nnx.Rngs) -> None:
         rate = resolved(spec, "dropout")
         self.embedding = nnx.Param(jax.random.normal(rngs.params(), (outputs, spec.embedding)) * 0.1)
-        self.layers = _CELLS[spec.cell](
-            spec.embedding, spec.width, layers=spec.depth, dropout=rate, rngs=rngs
-        )
+        self.layers = CELLS[spec.cell](spec.embedding, spec.width, layers=spec.depth, dropout=rate, rngs=rngs)
         self.head = Linear(spec.width, outputs, rngs=rngs)
         self.dropouts = nnx.List([Dropout(rate, rngs=rngs) for _ in range(2)])
 
@@ -179,9 +173,7 @@ class RecurrentModule(nnx.Module):
     def start(self, batch: int, size: int) -> Any:
         """An empty memory; ``size`` says nothing here: what was read is one state."""
         del size
-        layers = self.layers
-        zero = jnp.zeros((layers.layers, batch, layers.hidden))
-        return (zero, zero) if layers.carries > 1 else zero
+        return self.layers.empty(batch)
 
     def read(self, tokens: Array, memory: Any, lengths: Array | None = None) -> tuple[Array, Any]:
         """As ``DecoderModule.read``."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from manyfit.errors import ConfigError, nearest
 from manyfit.models.bow import BagOfWords
+from manyfit.models.cells import Cell
 from manyfit.models.cnn import CNN
 from manyfit.models.convnext import ConvNeXt
 from manyfit.models.decoder import Decoder, Recurrent
@@ -66,33 +67,34 @@ PIXELS: dict[str, Any] = {"unet": UNet(), "unet-64": UNet((64, 128, 256, 512, 10
 LANGUAGE: dict[str, Any] = {
     "decoder": Decoder(norm="rms", positions="rotary", gated=True, activation="silu"),
     "gpt": Decoder(),
-    "lstm": Recurrent("lstm"),
-    "gru": Recurrent("gru"),
-    "rnn": Recurrent("rnn"),
+    **{cell: Recurrent(cell) for cell in get_args(Cell)},
 }
 """For the next token of a text."""
 
 TEXTS: dict[str, Any] = {
     "bow": BagOfWords(),
     "textcnn": TextCNN(),
-    **{cell: TextRNN(cell) for cell in ("rnn", "gru", "lstm")},
+    **{cell: TextRNN(cell) for cell in get_args(Cell)},
     "transformer": TextTransformer(),
 }
 """For a class, or a value, of each text."""
 
-PAIRS: dict[str, Any] = {"transformer": EncoderDecoder(), "lstm": RecurrentEncoderDecoder()}
+PAIRS: dict[str, Any] = {
+    "transformer": EncoderDecoder(),
+    **{cell: RecurrentEncoderDecoder(cell=cell) for cell in get_args(Cell)},
+}
 """For a text made of another."""
 
 SERIES: dict[str, Any] = {
     "resnet1d": SeriesResNet(),
     "inception": InceptionTime(),
-    **{cell: SeriesRNN(cell) for cell in ("rnn", "gru", "lstm", "mingru")},
+    **{cell: SeriesRNN(cell) for cell in get_args(Cell)},
     "tcn": SeriesTCN(),
 }
 """For a class, or a value, of each series."""
 
 TAGGERS: dict[str, Any] = {
-    **{cell: Tagger(cell) for cell in ("lstm", "gru", "rnn")},
+    **{cell: Tagger(cell) for cell in get_args(Cell)},
     "lstm-crf": Tagger("lstm", crf=True),
     "transformer": Tagger("transformer", layers=2),
     "cnn": Tagger("cnn", layers=3),

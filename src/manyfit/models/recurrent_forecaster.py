@@ -4,31 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from manyfit.models.architecture import Inputs
+from manyfit.models.cells import CELLS, Cell, check_cell
 from manyfit.models.images import check_whole, resolved
 from manyfit.models.linear_forecasters import Instance
 from manyfit.nn.dropout import Dropout
 from manyfit.nn.linear import Linear
-from manyfit.nn.parallel import MinGRU
-from manyfit.nn.recurrent import GRU, LSTM
 from manyfit.space import Numeric
 
 
 @dataclass(frozen=True)
 class RecurrentForecaster:
-    """An LSTM, GRU or ``MinGRU`` (see ``manyfit.nn``) over the past, then one dense layer.
+    """A recurrent layer (``models.cells``) over the past, then one dense layer.
 
     What is known of past and future steps (``known``) is read beside the past values, and its future part enters
     the dense layer.
     """
 
-    cell: Literal["lstm", "gru", "mingru"] = "lstm"
+    cell: Cell = "lstm"
     hidden: int = 64
     layers: int = 1
     dropout: Numeric = 0.0
@@ -38,6 +37,7 @@ class RecurrentForecaster:
 
     def __post_init__(self) -> None:
         check_whole(self, hidden=self.hidden, layers=self.layers)
+        check_cell(self, self.cell)
 
     def build(self, inputs: Inputs, outputs: int, *, rngs: nnx.Rngs) -> nnx.Module:
         """A module that maps ``past`` ``(B, L, C)`` to ``(B, C, outputs)``."""
@@ -53,8 +53,9 @@ class RecurrentForecasterModule(nnx.Module):
         known = inputs["known"].shape[2] if self.known else 0
         ahead = (inputs["known"].shape[1] - lookback) * known if self.known else 0
         rate = resolved(spec, "dropout")
-        kind: Any = {"lstm": LSTM, "gru": GRU, "mingru": MinGRU}[spec.cell]
-        self.recurrent = kind(self.channels + known, spec.hidden, layers=spec.layers, dropout=rate, rngs=rngs)
+        self.recurrent = CELLS[spec.cell](
+            self.channels + known, spec.hidden, layers=spec.layers, dropout=rate, rngs=rngs
+        )
         self.dropout = Dropout(rate, rngs=rngs)
         self.head = Linear(spec.hidden + ahead, self.channels * outputs, rngs=rngs)
 

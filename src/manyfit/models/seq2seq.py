@@ -1,4 +1,4 @@
-"""From one text to another: the encoder-decoder transformer, and LSTMs with attention.
+"""From one text to another: the encoder-decoder transformer, and recurrent layers with attention.
 
 Both read ``source`` ``(B, S)`` with ``source_lengths`` ``(B,)`` and the beginning of ``target`` ``(B, T)``, and give
 logits of what follows each target token. To write token by token, ``start`` reads a source into a memory, ``read``
@@ -17,9 +17,10 @@ from flax import nnx
 
 from manyfit.errors import ConfigError
 from manyfit.models.architecture import Inputs
+from manyfit.models.cells import CELLS, Cell, check_cell
 from manyfit.models.decoder import looked_up
 from manyfit.models.images import check_whole, resolved
-from manyfit.nn import LSTM, Dropout, Linear, RMSNorm, TransformerBlock, attention
+from manyfit.nn import Dropout, Linear, RMSNorm, TransformerBlock, attention
 from manyfit.space import Numeric
 
 Array = jax.Array
@@ -129,7 +130,7 @@ class EncoderDecoderModule(nnx.Module):
 
 @dataclass(frozen=True)
 class RecurrentEncoderDecoder:
-    """An LSTM over the source in both directions, one over the target that looks back at it.
+    """A recurrent layer over the source in both directions, one over the target that looks back at it.
 
     Each step's output attends to the source's (dot products after a linear map), both together make the logits; what
     was attended to is not fed to the next step, so that training takes all steps at once.
@@ -141,9 +142,11 @@ class RecurrentEncoderDecoder:
     width: int = 128
     layers: int = 1
     dropout: Numeric = 0.3
+    cell: Cell = "lstm"
 
     def __post_init__(self) -> None:
         check_whole(self, width=self.width, layers=self.layers)
+        check_cell(self, self.cell)
 
     def build(self, inputs: Inputs, outputs: int, *, rngs: nnx.Rngs) -> nnx.Module:
         """A module that maps pairs of token sequences to logits ``(B, T, outputs)``."""
@@ -159,10 +162,12 @@ class RecurrentEncoderDecoderModule(nnx.Module):
         self.embedding = nnx.Param(_drawn(rngs, words, width))
         self.scale = width**0.5
         self.dropouts = nnx.List([Dropout(rate, rngs=rngs) for _ in range(3)])
-        self.encoder = LSTM(width, width, layers=spec.layers, bidirectional=True, rngs=rngs)
-        self.decoder = LSTM(width, width, layers=spec.layers, rngs=rngs)
+        cell = CELLS[spec.cell]
+        self.encoder = cell(width, width, layers=spec.layers, bidirectional=True, rngs=rngs)
+        self.decoder = cell(width, width, layers=spec.layers, rngs=rngs)
         self.narrow = Linear(2 * width, width, rngs=rngs)
-        self.bridge = Linear(2 * width, width, rngs=rngs)
+        state = jax.tree.leaves(self.decoder.empty(1))[0].shape[-1]
+        self.bridge = Linear(2 * state, state, rngs=rngs)
         self.query = Linear(width, width, use_bias=False, rngs=rngs)
         self.mix = Linear(2 * width, width, rngs=rngs)
 
@@ -175,20 +180,21 @@ class RecurrentEncoderDecoderModule(nnx.Module):
         """As ``EncoderDecoderModule.start``; ``size`` says nothing here."""
         del size
         x = self.dropouts[0](looked_up(self.embedding[...], source) * self.scale)
-        outputs, (h, c) = self.encoder(x, lengths=lengths)
-        both = [jnp.concatenate([part[0::2], part[1::2]], axis=-1) for part in (h, c)]  # (layers, B, 2 width)
-        state = [self.bridge(part).swapaxes(0, 1) for part in both]
-        return Memory(self.narrow(outputs), lengths, (jnp.tanh(state[0]), state[1]))
+        outputs, final = self.encoder(x, lengths=lengths)
+        parts, kind = jax.tree.flatten(final)
+        both = [jnp.concatenate([part[0::2], part[1::2]], axis=-1) for part in parts]  # (layers, B, 2 state)
+        h, *c = (self.bridge(part).swapaxes(0, 1) for part in both)
+        return Memory(self.narrow(outputs), lengths, jax.tree.unflatten(kind, [jnp.tanh(h), *c]))
 
     def read(self, tokens: Array, memory: Memory) -> tuple[Array, Memory]:
         """As ``EncoderDecoderModule.read``."""
         x = self.dropouts[1](looked_up(self.embedding[...], tokens) * self.scale)
-        before = tuple(part.swapaxes(0, 1) for part in memory.written)
+        before = jax.tree.map(lambda part: part.swapaxes(0, 1), memory.written)
         x, after = self.decoder(x, initial=before)
         keys = memory.context[:, :, None]
         seen = attention(self.query(x)[:, :, None], keys, keys, lengths=memory.lengths)[:, :, 0]
         mixed = self.dropouts[2](jnp.tanh(self.mix(jnp.concatenate([x, seen], axis=-1))))
-        written = tuple(part.swapaxes(0, 1) for part in after)
+        written = jax.tree.map(lambda part: part.swapaxes(0, 1), after)
         return _product(mixed, self.embedding[...]), memory._replace(written=written)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ from flax import nnx
 
 from manyfit.errors import ConfigError
 from manyfit.models.architecture import Inputs
+from manyfit.models.cells import CELLS, Cell, check_cell
 from manyfit.models.images import batch_norm, check_whole, resolved
 from manyfit.models.textrnn import Reader
 from manyfit.models.texts import Pool, check_pool, pooled, real
@@ -25,12 +26,8 @@ from manyfit.nn.conv import Conv1d
 from manyfit.nn.dropout import Dropout
 from manyfit.nn.linear import Linear
 from manyfit.nn.normalisation import BatchNorm
-from manyfit.nn.parallel import MinGRU
 from manyfit.nn.pooling import max_pool
-from manyfit.nn.recurrent import GRU, LSTM, RNN
 from manyfit.space import Numeric
-
-_CELLS: dict[str, Any] = {"rnn": RNN, "gru": GRU, "lstm": LSTM, "mingru": MinGRU}
 
 
 def channels_of(inputs: Inputs, architecture: object) -> int:
@@ -173,7 +170,7 @@ class _Inceptions(nnx.Module):
 class SeriesRNN:
     """A recurrent layer over the steps, in both directions, its outputs pooled over time, a linear layer."""
 
-    cell: Literal["rnn", "gru", "lstm", "mingru"] = "lstm"
+    cell: Cell = "lstm"
     hidden: int = 64
     layers: int = 1
     bidirectional: bool = True
@@ -183,8 +180,7 @@ class SeriesRNN:
     def __post_init__(self) -> None:
         check_whole(self, hidden=self.hidden, layers=self.layers)
         check_pool(self, self.pool)
-        if isinstance(self.cell, str) and self.cell not in _CELLS:
-            raise ConfigError(f"SeriesRNN(cell={self.cell!r}): give 'rnn', 'gru', 'lstm' or 'mingru'")
+        check_cell(self, self.cell)
 
     def build(self, inputs: Inputs, outputs: int, *, rngs: nnx.Rngs) -> nnx.Module:
         """A module that maps ``steps`` ``(B, T, C)`` and ``lengths`` ``(B,)`` to ``(B, outputs)``."""
@@ -195,7 +191,7 @@ class SeriesRNNModule(Reader):
     """The module that ``SeriesRNN`` describes."""
 
     def __init__(self, spec: SeriesRNN, channels: int, outputs: int, rngs: nnx.Rngs) -> None:
-        super().__init__(spec, _CELLS[spec.cell], channels, outputs, rngs)
+        super().__init__(spec, CELLS[spec.cell], channels, outputs, rngs)
 
     def __call__(self, features: Mapping[str, jax.Array]) -> jax.Array:
         """``(B, outputs)``."""

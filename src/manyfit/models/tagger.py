@@ -13,19 +13,18 @@ from flax import nnx
 from manyfit.data.special_tokens import PAD, UNKNOWN
 from manyfit.errors import ConfigError
 from manyfit.models.architecture import Inputs
+from manyfit.models.cells import CELLS
 from manyfit.models.images import check_whole, resolved
 from manyfit.models.texts import pooled, real
 from manyfit.nn.conv import Conv1d
 from manyfit.nn.dropout import Dropout
 from manyfit.nn.linear import Linear
 from manyfit.nn.normalisation import LayerNorm
-from manyfit.nn.recurrent import GRU, LSTM, RNN
 from manyfit.nn.transformer import TransformerBlock
 from manyfit.space import Distribution, Numeric
 
-Reader = Literal["lstm", "gru", "rnn", "transformer", "cnn"]
-_CELLS: dict[str, Any] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
-_READERS = (*_CELLS, "transformer", "cnn")
+Reader = Literal["lstm", "gru", "rnn", "mingru", "lru", "transformer", "cnn"]
+_READERS = (*CELLS, "transformer", "cnn")
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Tagger:
     """A label for each word: its vector and what convolutions make of its letters, read in both directions.
 
     A word that is not known, and in training any word with probability ``word_dropout``, has the vector of unknown
-    words: then its letters speak for it. ``reader`` is ``lstm``, ``gru`` or ``rnn`` (``hidden`` units in each
+    words: then its letters speak for it. ``reader`` is a recurrent layer (``models.cells``, ``hidden`` units in each
     direction), ``transformer``, or ``cnn`` (convolutions over three words, farther apart from layer to layer).
     The last layer sees the word again beside what was read. With ``crf`` a sentence's labels are judged together.
 
@@ -139,7 +138,7 @@ class Recurrence(nnx.Module):
 
     def __init__(self, spec: Tagger, into: int, rate: Any, rngs: nnx.Rngs) -> None:
         between = rate if spec.layers > 1 else 0.0
-        cell = _CELLS[spec.reader]
+        cell = CELLS[spec.reader]
         self.cell = cell(
             into, spec.hidden, layers=spec.layers, bidirectional=True, dropout=between, rngs=rngs
         )

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import jax
 from flax import nnx
 
-from manyfit.errors import ConfigError
 from manyfit.models.architecture import Inputs
+from manyfit.models.cells import CELLS, Cell, check_cell
 from manyfit.models.images import check_whole, resolved
 from manyfit.models.texts import Pool, WordEmbedding, check_pool, pooled, vocabulary_of
 from manyfit.nn.dropout import Dropout
 from manyfit.nn.linear import Linear
-from manyfit.nn.recurrent import GRU, LSTM, RNN
 from manyfit.space import Numeric
-
-_CELLS: dict[str, Any] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
 
 class Reader(nnx.Module):
@@ -51,13 +48,13 @@ class Reader(nnx.Module):
 
 @dataclass(frozen=True)
 class TextRNN:
-    """An RNN, GRU or LSTM over words, in both directions, its outputs pooled over the text, a linear layer.
+    """A recurrent layer (``models.cells``) over words in both directions, pooled over the text, a linear layer.
 
     Source: Graves and Schmidhuber (2005) for both directions; Conneau et al. (2017), "Supervised learning of
     universal sentence representations", for the maximum over a bidirectional LSTM.
     """
 
-    cell: Literal["rnn", "gru", "lstm"] = "gru"
+    cell: Cell = "gru"
     width: int = 64
     hidden: int = 64
     layers: int = 1
@@ -69,8 +66,7 @@ class TextRNN:
     def __post_init__(self) -> None:
         check_whole(self, width=self.width, hidden=self.hidden, layers=self.layers)
         check_pool(self, self.pool)
-        if isinstance(self.cell, str) and self.cell not in _CELLS:
-            raise ConfigError(f"TextRNN(cell={self.cell!r}): give 'rnn', 'gru' or 'lstm'")
+        check_cell(self, self.cell)
 
     def build(self, inputs: Inputs, outputs: int, *, rngs: nnx.Rngs) -> nnx.Module:
         """A module that maps ``{"tokens": (B, T), "lengths": (B,)}`` to ``(B, outputs)``."""
@@ -82,7 +78,7 @@ class TextRNNModule(Reader):
 
     def __init__(self, spec: TextRNN, words: int, outputs: int, rngs: nnx.Rngs) -> None:
         self.words = WordEmbedding(words, spec.width, resolved(spec, "dropout"), rngs=rngs)
-        super().__init__(spec, _CELLS[spec.cell], spec.width, outputs, rngs)
+        super().__init__(spec, CELLS[spec.cell], spec.width, outputs, rngs)
 
     def __call__(self, features: Mapping[str, jax.Array]) -> jax.Array:
         """``(B, outputs)``."""

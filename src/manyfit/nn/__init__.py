@@ -21,7 +21,7 @@ from manyfit.nn.linear import Linear
 from manyfit.nn.multihead import KVCache, MultiHeadAttention
 from manyfit.nn.noise import GaussianNoise, SpatialDropout, StochasticDepth
 from manyfit.nn.normalisation import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
-from manyfit.nn.parallel import MinGRU, linear_scan
+from manyfit.nn.parallel import LRU, MinGRU, linear_scan
 from manyfit.nn.pooling import (
     adaptive_avg_pool,
     adaptive_max_pool,
@@ -37,6 +37,7 @@ from manyfit.nn.transformer import FeedForward, TransformerBlock
 __all__ = [
     "ACTIVATIONS",
     "GRU",
+    "LRU",
     "LSTM",
     "RNN",
     "BatchNorm",

@@ -7,6 +7,7 @@ does in ``T`` steps. The gradient is such a recurrence too, backwards, and is wr
 from __future__ import annotations
 
 import math
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -51,19 +52,14 @@ def _backward(kept: tuple[Array, Array], g: Array) -> tuple[Array, Array]:
 linear_scan.defvjp(_forward, _backward)
 
 
-class MinGRU(nnx.Module):
-    """A GRU whose gate and candidate hang on the input alone, so that its steps run in parallel.
+class _Parallel(nnx.Module):
+    """What the parallel recurrences share: stacking, directions, lengths; called as ``GRU``.
 
-    ``h_t = (1 - z_t) h_(t-1) + z_t n_t`` with ``z = sigmoid(W_z x + b_z)`` and ``n = W_n x + b_n``. Called, stacked
-    and padded as ``GRU``; between layers stands a GELU, without which they would be one. Weights of place
-    ``layer * directions + direction``: ``weight`` ``(in, 2 H)``, ``bias`` ``(2 H,)``, gate before candidate.
-
-    Source: Feng et al. (2024), "Were RNNs all we needed?", section 3.1.
-
-    >>> outputs, h = MinGRU(3, 8, bidirectional=True, rngs=nnx.Rngs(0))(jnp.ones((2, 5, 3)))
-    >>> outputs.shape, h.shape
-    ((2, 5, 16), (2, 2, 8))
+    Between layers stands a GELU, without which they would be one.
     """
+
+    carried: ClassVar[int] = 1
+    """Numbers of state a unit."""
 
     def __init__(
         self,
@@ -77,34 +73,35 @@ class MinGRU(nnx.Module):
     ) -> None:
         if in_features < 1 or hidden < 1 or layers < 1:
             raise ConfigError(
-                f"MinGRU({in_features}, {hidden}, layers={layers}): give whole numbers of at least 1"
+                f"{type(self).__name__}({in_features}, {hidden}, layers={layers}): give whole numbers of at least 1"
             )
         self.in_features, self.hidden, self.layers = in_features, hidden, layers
         self.directions = 2 if bidirectional else 1
-        widths = [in_features] + [hidden * self.directions] * (layers - 1)
-        each = [width for width in widths for _ in range(self.directions)]
-        self.weight = nnx.List(
-            [
-                nnx.Param(jax.random.normal(rngs.params(), (width, 2 * hidden)) / math.sqrt(width))
-                for width in each
-            ]
-        )
-        self.bias = nnx.List([nnx.Param(jnp.zeros(2 * hidden)) for _ in each])
         self.dropout = Dropout(dropout if layers > 1 else 0.0, rngs=rngs)
 
     def __call__(
-        self, x: Array, *, lengths: Array | None = None, initial: Array | None = None
+        self,
+        x: Array,
+        *,
+        lengths: Array | None = None,
+        initial: Array | None = None,
+        fresh: Array | None = None,
     ) -> tuple[Array, Array]:
         """``(B, T, in_features)`` -> outputs ``(B, T, directions * hidden)`` and the final state; see ``GRU``."""
+        name = type(self).__name__
         if x.ndim != 3 or x.shape[2] != self.in_features:
-            raise ConfigError(f"MinGRU takes sequences (B, T, {self.in_features}), got {x.shape}")
-        shape = (self.layers * self.directions, x.shape[0], self.hidden)
-        if initial is not None and initial.shape != shape:
-            raise ConfigError(f"MinGRU: the initial state is {shape}, got {initial.shape}")
-        starts = jnp.zeros(shape, x.dtype) if initial is None else initial.astype(x.dtype)
+            raise ConfigError(f"{name} takes sequences (B, T, {self.in_features}), got {x.shape}")
+        if fresh is not None and self.directions > 1:
+            raise ConfigError(f"{name}: fresh is for one direction, and this reads in both")
+        starts = self.empty(x.shape[0]).astype(x.dtype)
+        if initial is not None:
+            if initial.shape != starts.shape:
+                raise ConfigError(f"{name}: the initial state is {starts.shape}, got {initial.shape}")
+            starts = initial.astype(x.dtype)
         real = None
         if lengths is not None:
             real = (jnp.arange(x.shape[1])[:, None] < lengths[None, :])[..., None]
+        begun = None if fresh is None else fresh.swapaxes(0, 1)[..., None]
         flow = x.swapaxes(0, 1)
         finals = []
         for layer in range(self.layers):
@@ -113,21 +110,142 @@ class MinGRU(nnx.Module):
             outputs = []
             for direction in range(self.directions):
                 place = layer * self.directions + direction
-                out = self._one(place, flow, starts[place], real, backwards=direction == 1)
-                finals.append(out[0] if direction else out[-1])
+                out, final = self._one(place, flow, starts[place], real, begun, backwards=direction == 1)
+                finals.append(final)
                 outputs.append(out if real is None else jnp.where(real, out, 0))
             flow = outputs[0] if self.directions == 1 else jnp.concatenate(outputs, axis=-1)
         return flow.swapaxes(0, 1), jnp.stack(finals)
 
-    def _one(self, place: int, flow: Array, start: Array, real: Array | None, backwards: bool) -> Array:
-        """The states ``(T, B, H)`` of one layer and direction; through padding the state passes unchanged."""
-        mixed = flow @ self.weight[place][...].astype(flow.dtype) + self.bias[place][...].astype(flow.dtype)
-        gate, new = jnp.split(mixed, 2, axis=-1)
-        keep, new = jax.nn.sigmoid(-gate), jax.nn.sigmoid(gate) * new
+    def empty(self, batch: int) -> Array:
+        """The state before anything was read."""
+        return jnp.zeros((self.layers * self.directions, batch, self.carried * self.hidden))
+
+    def _widths(self) -> list[int]:
+        """Features that the layer of each place reads."""
+        widths = [self.in_features] + [self.hidden * self.directions] * (self.layers - 1)
+        return [width for width in widths for _ in range(self.directions)]
+
+    def _one(
+        self, place: int, flow: Array, start: Array, real: Array | None, fresh: Array | None, backwards: bool
+    ) -> tuple[Array, Array]:
+        """Outputs ``(T, B, H)`` and last state of one place; through padding the state passes unchanged."""
+        keep, new = self._step(place, flow)
         if real is not None:
             keep, new = jnp.where(real, keep, 1), jnp.where(real, new, 0)
+        if fresh is not None:
+            keep = jnp.where(fresh, 0, keep)
         if backwards:
             keep, new = keep[::-1], new[::-1]
-        new = new.at[0].add(keep[0] * start)
+        new = new.at[0].add(keep[0] * self._inward(start))
         states = linear_scan(keep, new)
-        return states[::-1] if backwards else states
+        final = self._outward(states[-1])
+        return self._read(place, states[::-1] if backwards else states, flow), final
+
+    def _step(self, place: int, flow: Array) -> tuple[Array, Array]:
+        """``a`` and ``b`` of ``linear_scan``, each ``(T, B, H)``."""
+        raise NotImplementedError
+
+    def _read(self, place: int, states: Array, flow: Array) -> Array:
+        """Outputs by the states; the states themselves unless a layer says otherwise."""
+        del place, flow
+        return states
+
+    def _inward(self, state: Array) -> Array:
+        """The state ``(B, carried * H)`` that is passed between calls as the scan has it, ``(B, H)``."""
+        return state
+
+    def _outward(self, state: Array) -> Array:
+        """The other way about."""
+        return state
+
+
+class MinGRU(_Parallel):
+    """A GRU whose gate and candidate hang on the input alone, so that its steps run in parallel.
+
+    ``h_t = (1 - z_t) h_(t-1) + z_t n_t`` with ``z = sigmoid(W_z x + b_z)`` and ``n = W_n x + b_n``. Weights of place
+    ``layer * directions + direction``: ``weight`` ``(in, 2 H)``, ``bias`` ``(2 H,)``, gate before candidate.
+
+    Source: Feng et al. (2024), "Were RNNs all we needed?", section 3.1.
+
+    >>> outputs, h = MinGRU(3, 8, bidirectional=True, rngs=nnx.Rngs(0))(jnp.ones((2, 5, 3)))
+    >>> outputs.shape, h.shape
+    ((2, 5, 16), (2, 2, 8))
+    """
+
+    def __init__(self, in_features: int, hidden: int, *, rngs: nnx.Rngs, **options: Any) -> None:
+        """As ``GRU``."""
+        super().__init__(in_features, hidden, rngs=rngs, **options)
+        each = self._widths()
+        self.weight = nnx.List(
+            [
+                nnx.Param(jax.random.normal(rngs.params(), (width, 2 * hidden)) / math.sqrt(width))
+                for width in each
+            ]
+        )
+        self.bias = nnx.List([nnx.Param(jnp.zeros(2 * hidden)) for _ in each])
+
+    def _step(self, place: int, flow: Array) -> tuple[Array, Array]:
+        mixed = flow @ self.weight[place][...].astype(flow.dtype) + self.bias[place][...].astype(flow.dtype)
+        gate, new = jnp.split(mixed, 2, axis=-1)
+        return jax.nn.sigmoid(-gate), jax.nn.sigmoid(gate) * new
+
+
+class LRU(_Parallel):
+    """Linear recurrent units: complex numbers that turn and fade at rates of their own, read out by a product.
+
+    ``h_t = lambda h_(t-1) + gamma B x_t`` and ``y_t = Re(C h_t) + D x_t``, with
+    ``lambda = exp(-exp(decay) + i exp(phase))`` of size below 1 whatever is learned, and ``gamma = exp(gain)``, which
+    starts where inputs of variance 1 keep the state near it. Sizes of ``lambda`` start uniformly over the disk's area
+    up to ``longest``. Weights of place ``layer * directions + direction``: ``decay``, ``phase`` and ``gain`` ``(H,)``,
+    ``input_weight`` ``(in, 2 H)`` and ``output_weight`` ``(2 H, H)`` (real parts before imaginary ones), ``skip``
+    ``(in, H)``. The state passed between calls is ``(places, B, 2 H)``, and float32 inside whatever the inputs are.
+
+    Source: Orvieto et al. (2023), "Resurrecting recurrent neural networks for long sequences", sections 3 and 4.
+
+    >>> outputs, h = LRU(3, 8, rngs=nnx.Rngs(0))(jnp.ones((2, 5, 3)))
+    >>> outputs.shape, h.shape
+    ((2, 5, 8), (1, 2, 16))
+    """
+
+    carried = 2
+
+    def __init__(
+        self, in_features: int, hidden: int, *, longest: float = 0.999, rngs: nnx.Rngs, **options: Any
+    ) -> None:
+        """As ``GRU``; ``longest`` in (0, 1) is the greatest size of ``lambda`` at the start."""
+        super().__init__(in_features, hidden, rngs=rngs, **options)
+        if not 0 < longest < 1:
+            raise ConfigError(f"LRU(longest={longest}): give a size between 0 and 1")
+        each = self._widths()
+
+        def normal(rows: int, columns: int, spread: float) -> nnx.Param:
+            return nnx.Param(spread * jax.random.normal(rngs.params(), (rows, columns)))
+
+        def uniform() -> Array:
+            return jax.random.uniform(rngs.params(), (hidden,), minval=1e-3)
+
+        sizes = [longest * jnp.sqrt(uniform()) for _ in each]
+        self.decay = nnx.List([nnx.Param(jnp.log(-jnp.log(size))) for size in sizes])
+        self.phase = nnx.List([nnx.Param(jnp.log(2 * math.pi * uniform())) for _ in each])
+        self.gain = nnx.List([nnx.Param(0.5 * jnp.log1p(-(size**2))) for size in sizes])
+        self.input_weight = nnx.List([normal(width, 2 * hidden, 1 / math.sqrt(2 * width)) for width in each])
+        self.output_weight = nnx.List([normal(2 * hidden, hidden, 1 / math.sqrt(hidden)) for _ in each])
+        self.skip = nnx.List([normal(width, hidden, 1 / math.sqrt(width)) for width in each])
+
+    def _step(self, place: int, flow: Array) -> tuple[Array, Array]:
+        size = jnp.exp(-jnp.exp(self.decay[place][...].astype(jnp.float32)))
+        turn = jnp.exp(self.phase[place][...].astype(jnp.float32))
+        gain = jnp.exp(self.gain[place][...].astype(jnp.float32))
+        new = self._inward(flow @ self.input_weight[place][...].astype(flow.dtype)) * gain
+        return jnp.broadcast_to(lax.complex(size * jnp.cos(turn), size * jnp.sin(turn)), new.shape), new
+
+    def _read(self, place: int, states: Array, flow: Array) -> Array:
+        told = jnp.concatenate([states.real, -states.imag], axis=-1).astype(flow.dtype)
+        read = told @ self.output_weight[place][...].astype(flow.dtype)
+        return read + flow @ self.skip[place][...].astype(flow.dtype)
+
+    def _inward(self, state: Array) -> Array:
+        return lax.complex(*jnp.split(state.astype(jnp.float32), 2, axis=-1))
+
+    def _outward(self, state: Array) -> Array:
+        return jnp.concatenate([state.real, state.imag], axis=-1)

@@ -281,6 +281,11 @@ class _Recurrent(nnx.Module):
         final = tuple(jnp.stack(parts) for parts in zip(*finals))
         return flow.swapaxes(0, 1), final if self.carries > 1 else final[0]
 
+    def empty(self, batch: int) -> Any:
+        """The state before anything was read."""
+        zeros = jnp.zeros((self.layers * self.directions, batch, self.hidden))
+        return (zeros,) * self.carries if self.carries > 1 else zeros
+
     def _one(
         self, place: int, flow: Array, start: State, marks: _Marks, reverse: bool
     ) -> tuple[Array, State]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from manyfit.evaluate import half_widths
+from manyfit.evaluate import forecast_intervals
 from manyfit.report.files import Arrays, RunFiles, nested, real
 from manyfit.report.numbers import capital, clipped, data, interval, metric_name, number
 from manyfit.report.svg import Chart, Figure, Scale, scale
@@ -102,7 +102,7 @@ def forecasts(run: RunFiles) -> Forecasts | None:
     rows, names = _measures(run)
     held = _held(found, coverage)
     told = (
-        "Intervals by the errors of the backtest's other blocks, each step ahead its own: they held "
+        "Intervals by what the backtest's other blocks missed, each step ahead its own: they held "
         f"{number(100 * held, 3)} % of what came, where {number(100 * coverage, 3)} % were asked for."
         if np.isfinite(held)
         else ""
@@ -117,11 +117,22 @@ def _held(found: Arrays, coverage: float) -> float:
     inside: list[np.ndarray] = []
     for fold in np.unique(found["fold"]):
         here = found["fold"] == fold
-        half = half_widths(found["residual"][~here], coverage)
-        errors = np.abs(found["residual"][here])
-        inside.append((errors <= half)[np.isfinite(errors)])
+        low, high = np.moveaxis(_intervals(found, here, ~here, coverage), -1, 0)
+        came = _came(found)[here]
+        inside.append(((low <= came) & (came <= high))[np.isfinite(came)])
     together = np.concatenate(inside)
     return float(together.mean()) if len(together) else float("nan")
+
+
+def _came(found: Arrays) -> np.ndarray:
+    """What came, ``(n, horizon, targets)``, NaN where nothing was observed."""
+    return np.where(np.isfinite(found["residual"]), found["target"], np.nan)
+
+
+def _intervals(found: Arrays, rows: np.ndarray, others: np.ndarray, coverage: float) -> np.ndarray:
+    """``(rows, horizon, targets, 2)`` by what the other windows' forecasts missed."""
+    past, came = found["forecast"][others], _came(found)[others]
+    return forecast_intervals(found["forecast"][rows], past, came, coverage=coverage)
 
 
 def _spread(found: Arrays, most: int) -> list[int]:
@@ -136,12 +147,11 @@ def _window(found: Arrays, w: int, c: int, coverage: float, name: str) -> Chart:
     forecast, target = found["forecast"][w, :, c], found["target"][w, :, c]
     horizon = len(target)
     past = found["past"][w, -max(2 * horizon, 24) :, c]
-    others = found["residual"]
+    others = np.ones(len(found["row"]), bool)
     if "fold" in found and len(np.unique(found["fold"])) > 1:
-        others = others[found["fold"] != found["fold"][w]]
-    half = half_widths(others, coverage)[:, c]
+        others = found["fold"] != found["fold"][w]
+    low, high = np.moveaxis(_intervals(found, np.array([w]), others, coverage)[0, :, c], -1, 0)
     before, after = np.arange(-len(past), 0) + 1, np.arange(1, horizon + 1)
-    low, high = forecast[:, 0] - half, forecast[:, 0] + half
     shown = np.concatenate([past, target, forecast.ravel(), low[np.isfinite(low)], high[np.isfinite(high)]])
     figure = Figure(
         f"{name}: forecast of window {w}",
@@ -154,8 +164,7 @@ def _window(found: Arrays, w: int, c: int, coverage: float, name: str) -> Chart:
     if forecast.shape[1] > 2:
         figure.band(after.tolist(), forecast[:, 1].tolist(), forecast[:, -1].tolist(), "area a")
     figure.line(before, past, "line thin b")
-    seen = np.where(np.isfinite(found["residual"][w, :, c]), target, np.nan)
-    figure.line(after, seen, "line b")
+    figure.line(after, _came(found)[w, :, c], "line b")
     figure.line(after, forecast[:, 0], "line a")
     legend = [
         ("key-line b", "what came"),

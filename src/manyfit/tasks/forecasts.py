@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from manyfit.data.series import SeriesData, Step, calendar, read
+from manyfit.data.series import SeriesData, calendar, read
+from manyfit.data.stamps import Step
 from manyfit.errors import ConfigError, DataError
 from manyfit.tasks.task import Task
 
