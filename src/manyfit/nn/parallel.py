@@ -93,11 +93,11 @@ class _Parallel(nnx.Module):
             raise ConfigError(f"{name} takes sequences (B, T, {self.in_features}), got {x.shape}")
         if fresh is not None and self.directions > 1:
             raise ConfigError(f"{name}: fresh is for one direction, and this reads in both")
-        starts = self.empty(x.shape[0]).astype(x.dtype)
+        starts = self.empty(x.shape[0])
         if initial is not None:
             if initial.shape != starts.shape:
                 raise ConfigError(f"{name}: the initial state is {starts.shape}, got {initial.shape}")
-            starts = initial.astype(x.dtype)
+            starts = initial
         real = None
         if lengths is not None:
             real = (jnp.arange(x.shape[1])[:, None] < lengths[None, :])[..., None]
@@ -136,7 +136,7 @@ class _Parallel(nnx.Module):
             keep = jnp.where(fresh, 0, keep)
         if backwards:
             keep, new = keep[::-1], new[::-1]
-        new = new.at[0].add(keep[0] * self._inward(start))
+        new = new.at[0].add((keep[0] * self._inward(start)).astype(new.dtype))
         states = linear_scan(keep, new)
         final = self._outward(states[-1])
         return self._read(place, states[::-1] if backwards else states, flow), final
