@@ -75,7 +75,7 @@ def test_a_network_that_reads_no_columns_says_so(tmp_path, capsys):
     assert main([*call, "--model", "dlinear", "--out", str(tmp_path / "no")]) == 1
     said = capsys.readouterr().err
     assert "dlinear does not read what is known of steps to come (promotion)" in said
-    assert "lstm, gru, mingru, tcn, nhits or nbeats" in said
+    assert "rnn, lstm, gru, mingru, lru, tcn, nhits or nbeats" in said
     run = tmp_path / "run"
     assert main(["forecast", promoted(tmp_path / "b.csv"), *ASKED, "--epochs", "1", "--out", str(run)]) == 0
     out = capsys.readouterr()

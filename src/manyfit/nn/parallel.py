@@ -20,6 +20,11 @@ from manyfit.nn.dropout import Dropout, HyperParam
 Array = jax.Array
 
 
+def _wide(x: Array) -> Array:
+    """float32, or wider where it is."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
 def _combine(first: tuple[Array, Array], second: tuple[Array, Array]) -> tuple[Array, Array]:
     return first[0] * second[0], second[0] * first[1] + second[1]
 
@@ -138,7 +143,7 @@ class _Parallel(nnx.Module):
             keep, new = keep[::-1], new[::-1]
         new = new.at[0].add((keep[0] * self._inward(start)).astype(new.dtype))
         states = linear_scan(keep, new)
-        final = self._outward(states[-1])
+        final = self._outward(states[-1]).astype(flow.dtype)
         return self._read(place, states[::-1] if backwards else states, flow), final
 
     def _step(self, place: int, flow: Array) -> tuple[Array, Array]:
@@ -198,7 +203,7 @@ class LRU(_Parallel):
     starts where inputs of variance 1 keep the state near it. Sizes of ``lambda`` start uniformly over the disk's area
     up to ``longest``. Weights of place ``layer * directions + direction``: ``decay``, ``phase`` and ``gain`` ``(H,)``,
     ``input_weight`` ``(in, 2 H)`` and ``output_weight`` ``(2 H, H)`` (real parts before imaginary ones), ``skip``
-    ``(in, H)``. The state passed between calls is ``(places, B, 2 H)``, and float32 inside whatever the inputs are.
+    ``(in, H)``. The state passed between calls is ``(places, B, 2 H)``; inside it is float32 or wider.
 
     Source: Orvieto et al. (2023), "Resurrecting recurrent neural networks for long sequences", sections 3 and 4.
 
@@ -233,9 +238,9 @@ class LRU(_Parallel):
         self.skip = nnx.List([normal(width, hidden, 1 / math.sqrt(width)) for width in each])
 
     def _step(self, place: int, flow: Array) -> tuple[Array, Array]:
-        size = jnp.exp(-jnp.exp(self.decay[place][...].astype(jnp.float32)))
-        turn = jnp.exp(self.phase[place][...].astype(jnp.float32))
-        gain = jnp.exp(self.gain[place][...].astype(jnp.float32))
+        size = jnp.exp(-jnp.exp(_wide(self.decay[place][...])))
+        turn = jnp.exp(_wide(self.phase[place][...]))
+        gain = jnp.exp(_wide(self.gain[place][...]))
         new = self._inward(flow @ self.input_weight[place][...].astype(flow.dtype)) * gain
         return jnp.broadcast_to(lax.complex(size * jnp.cos(turn), size * jnp.sin(turn)), new.shape), new
 
@@ -245,7 +250,7 @@ class LRU(_Parallel):
         return read + flow @ self.skip[place][...].astype(flow.dtype)
 
     def _inward(self, state: Array) -> Array:
-        return lax.complex(*jnp.split(state.astype(jnp.float32), 2, axis=-1))
+        return lax.complex(*jnp.split(_wide(state), 2, axis=-1))
 
     def _outward(self, state: Array) -> Array:
         return jnp.concatenate([state.real, state.imag], axis=-1)
