@@ -223,7 +223,8 @@ def test_generate_writes_to_the_terminal(run, capsys):
 
 def test_inspect_shows_what_a_language_model_holds(run, capsys):
     assert main(["inspect", str(run / "run")]) == 0
-    assert "all its arrays" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "all its arrays" in said and "embedding" in said and " 0 parameters each" not in said
     assert main(["inspect", str(run / "run"), "--graph", "x.svg"]) == 1
     assert "--graph is for networks with inputs and a target" in capsys.readouterr().err
 

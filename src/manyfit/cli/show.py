@@ -251,7 +251,7 @@ def run(path: Path, predictor: Predictor, as_json: bool, more: Mapping[str, Any]
     arrays = {
         name: list(values.shape[1:])
         for name, values in named_leaves(predictor.models).items()
-        if "/params/" in name
+        if "params" in name.split("/")
     }
     count = sum(_size(shape) for shape in arrays.values())
     about: dict[str, Any] = {
@@ -274,9 +274,9 @@ def run(path: Path, predictor: Predictor, as_json: bool, more: Mapping[str, Any]
     for name in ("array", "shape", "parameters"):
         table.add_column(name, justify="left" if name == "array" else "right")
     for name, shape in arrays.items():
-        table.add_row(
-            name.split("/params/")[1].replace("/", "."), " × ".join(map(str, shape)), f"{_size(shape):,}"
-        )
+        parts = name.split("/")
+        said = ".".join(parts[parts.index("params") + 1 :])
+        table.add_row(said, " × ".join(map(str, shape)), f"{_size(shape):,}")
     console.print(table)
 
 
