@@ -197,6 +197,8 @@ def test_a_stamp_may_stand_in_several_columns():
         read(clock([28, 29, 30], [0, 0, 0]), time="Year Month Day Hour")
     with pytest.raises(DataError, match="no hour; give whole numbers from 0 to 23"):
         read(clock([28, 29, 29], [0, 0, 24]), time="Year Month Day Hour")
+    with pytest.raises(DataError, match='tell it \\(--time "Year Month Day Hour"\\)'):
+        read(clock([28, 28, 29], [0, 1, 0]) | {"Month": [1, 1, 2]}, time="Year Month")
     with pytest.raises(DataError, match="has no column 'Minute'"):
         read(clock([28], [0]), time="Year Month Day Hour Minute")
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from manyfit.data.dates import phases
 from manyfit.data.reading import Raw, load
-from manyfit.data.stamps import DAY, Step, clock_of, numbers_of, stamps_of, step_of
+from manyfit.data.stamps import DAY, Step, clock_of, fuller_clock, numbers_of, stamps_of, step_of
 from manyfit.errors import DataError
 
 MOST_FILLED = 0.5
@@ -170,9 +170,11 @@ def _one(
     here = stamps[rows]
     twice = np.flatnonzero(here[1:] == here[:-1])
     if len(twice):
+        fuller = fuller_clock(raw, time)
+        other = f'name all columns that tell it (--time "{fuller}")' if fuller else "keep one row a step"
         raise DataError(
             f"{raw.source}, {raw.rows(rows[twice + 1])}: the stamp {here[twice[0]]} of {time!r} is there twice{of}; "
-            "keep one row a step, or name the column of the series (--series)"
+            f"{other}, or name the column of the series (--series)"
         )
     if future and (~np.isnan(cells[rows][:, :targets])).any():
         last = int(np.flatnonzero(~np.isnan(cells[rows][:, :targets]).all(axis=1))[-1]) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -86,6 +87,21 @@ def clock_of(raw: Raw, time: str | None) -> tuple[str, ...]:
         return ()
     parts = tuple(time.split())
     return parts if time not in raw.names and tuple(part.lower() for part in parts) in _CLOCKS else (time,)
+
+
+def fuller_clock(raw: Raw, time: str | None) -> str:
+    """Of a table with ``time`` and columns that tell the rest of a stamp all their names, else nothing.
+
+    >>> from manyfit.data.reading import load
+    >>> fuller_clock(load({"Year": [1], "month": [1], "y": [1.0]}), "Year")
+    'Year month'
+    """
+    known = {name.lower(): name for name in raw.names}
+    own = _CLOCKS[-1][: len((time or "").split())]
+    if tuple((time or "").lower().split()) != own:
+        return ""
+    there = tuple(itertools.takewhile(known.__contains__, _UNITS))
+    return " ".join(known[name] for name in there) if len(there) > len(own) else ""
 
 
 def stamps_of(raw: Raw, clock: tuple[str, ...], warnings: list[str]) -> np.ndarray:
