@@ -30,7 +30,7 @@ def called(
 
     On a CPU the call sees the program's own memory. The callbacks of JAX make arrays of it first, which costs more
     than a cheap simulator, and copies larger ones on the threads that wait for the call: two programs that call at
-    once on two cores then wait for ever (jax-ml/jax#24255).
+    once on two cores have waited for ever (jax-ml/jax#24255).
     """
     if jax.default_backend() != "cpu" or _direct is None:
 

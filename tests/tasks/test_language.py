@@ -125,7 +125,7 @@ mf.Experiment(objective, task, folds=list(task.splits), epochs=2, batch_size=12,
 
 
 def test_a_stream_that_is_read_in_large_pieces_comes_to_an_end(tmp_path):
-    """Two programs that ask the host at once for more than JAX copies by itself waited for each other."""
+    """Two programs that asked the host for much at once waited for each other, on two cores."""
     words = np.random.default_rng(0).choice(["to", "be", "or", "not", "that", "is", "the"], 300_000)
     (tmp_path / "long.txt").write_text(" ".join(words))
     command = [sys.executable, "-c", STREAM, str(tmp_path / "long.txt"), str(tmp_path / "tokens")]

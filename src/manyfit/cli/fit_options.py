@@ -148,12 +148,11 @@ class Fit(Options):
 
     model: Annotated[str, arg("NAME")] = "auto"
     """The network: mlp, resmlp, tabm for tables; cnn, cnn-bn, lenet, resnet20, resnet18, wrn-16-4, convnext,
-    mobilenet, vit … for images; bow, textcnn, transformer for labelled texts; lstm-crf, transformer,
-    cnn for labelled words; decoder, gpt for running text; transformer for pairs of texts; resnet1d, inception, tcn for
-    labelled series; rnn, gru, lstm, mingru, lru for all of these; 'auto' takes an MLP for
-    tables, a small CNN for images, textcnn for labelled texts of at most 128 words and bow for longer ones, an LSTM
-    for labelled words (lstm-crf where labels mark spans), resnet1d for labelled series and the decoder for running
-    text."""
+    mobilenet, vit … for images; bow, textcnn, transformer for labelled texts; lstm-crf, transformer, cnn for labelled
+    words; decoder, gpt for running text; transformer for pairs of texts; resnet1d, inception, tcn for labelled series;
+    rnn, gru, lstm, mingru, lru for texts, words and series of any of these kinds; 'auto' takes an MLP for tables, a
+    small CNN for images, textcnn for labelled texts of at most 128 words and bow for longer ones, an LSTM for labelled
+    words (lstm-crf where labels mark spans), resnet1d for labelled series and the decoder for running text."""
     latent: Annotated[int | None, arg("N", "images 16, tables 4 to 16")] = None
     """Autoencoders (autoencoder, denoising, sparse, contractive, vae, beta-vae, iwae, vq-vae, fsq, masked): the code's
     numbers. They need no target; one that is given is left out of the inputs."""

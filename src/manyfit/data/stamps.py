@@ -97,7 +97,7 @@ def fuller_clock(raw: Raw, time: str | None) -> str:
     'Year month'
     """
     known = {name.lower(): name for name in raw.names}
-    own = _CLOCKS[-1][: len((time or "").split())]
+    own = _UNITS[: len((time or "").split())]
     if tuple((time or "").lower().split()) != own:
         return ""
     there = tuple(itertools.takewhile(known.__contains__, _UNITS))

@@ -7,6 +7,7 @@ does in ``T`` steps. The gradient is such a recurrence too, backwards, and is wr
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 import jax
@@ -146,9 +147,9 @@ class _Parallel(nnx.Module):
         final = self._outward(states[-1]).astype(flow.dtype)
         return self._read(place, states[::-1] if backwards else states, flow), final
 
+    @abstractmethod
     def _step(self, place: int, flow: Array) -> tuple[Array, Array]:
         """``a`` and ``b`` of ``linear_scan``, each ``(T, B, H)``."""
-        raise NotImplementedError
 
     def _read(self, place: int, states: Array, flow: Array) -> Array:
         """Outputs by the states; the states themselves unless a layer says otherwise."""

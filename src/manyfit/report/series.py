@@ -147,7 +147,7 @@ def _window(found: Arrays, w: int, c: int, coverage: float, name: str) -> Chart:
     forecast, target = found["forecast"][w, :, c], found["target"][w, :, c]
     horizon = len(target)
     past = found["past"][w, -max(2 * horizon, 24) :, c]
-    others = np.ones(len(found["row"]), bool)
+    others = np.ones(len(found["target"]), bool)
     if "fold" in found and len(np.unique(found["fold"])) > 1:
         others = found["fold"] != found["fold"][w]
     low, high = np.moveaxis(_intervals(found, np.array([w]), others, coverage)[0, :, c], -1, 0)
