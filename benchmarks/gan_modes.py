@@ -121,7 +121,7 @@ def games(names: list[str], on: list[str], seeds: int, steps: int) -> None:
             seconds = time.perf_counter() - started
             modes, share = counted(result, toy)
             centres = len(TOYS[toy][0])
-            said = verdicts(result.history, [row["status"] for row in result.members])
+            said = verdicts(result.history, result.members)
             kinds = ", ".join(f"{said.count(kind)} {kind}" for kind in sorted(set(said)))
             rows.append(
                 [

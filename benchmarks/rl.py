@@ -62,7 +62,7 @@ for text in HERE if asked.all else asked.what:
     known = PUBLISHED.get(f"{plain}:{algorithm}") or PUBLISHED.get(f"{plain.partition('-')[0]}:{algorithm}")
     print(
         f"| {name} | {algorithm or 'ppo'} | {asked.seeds} | {steps:,} | {found.mean:.1f} [{found.low:.1f}, "
-        f"{found.high:.1f}] | {min(returns):.1f} | {seconds:.0f} | {seconds / asked.seeds:.2g} | "
+        f"{found.high:.1f}] | {min(returns):.1f} | {seconds:.0f} | {seconds / asked.seeds:.3g} | "
         f"{steps * asked.seeds / seconds:,.0f} | {known or 'none'} |",
         flush=True,
     )

@@ -97,7 +97,7 @@ def measured(name: str, stacked: np.ndarray, classifier: Any, given: Any) -> lis
         batch_size=batch,
     ).run(progress=lambda now: print(f"{now.epochs} epochs, {now.elapsed:.0f} s", end="\r", file=sys.stderr))
     seconds = time.perf_counter() - started
-    said = verdicts(result.history, [row["status"] for row in result.members])
+    said = verdicts(result.history, result.members)
     found = np.array(
         [counted(read(result.best, classifier, m, given.samples)) for m in range(result.best.members)]
     )

@@ -296,6 +296,38 @@ def test_early_stopping_keeps_the_best_epoch():
         assert outcome.best_value == pytest.approx(np.nanmin(losses))
 
 
+def test_a_member_that_says_so_ends():
+    @dataclasses.dataclass(frozen=True)
+    class Sated(Network):
+        """Over once its first weights have grown by half."""
+
+        def init(self, key, hyper, prepared):
+            state = super().init(key, hyper, prepared)
+            return {**state, "begun": jnp.linalg.norm(state["params"]["w1"])}
+
+        def update(self, state, batch, key, hyper):
+            found, metrics = super().update(state, batch, key, hyper)
+            return {**found, "begun": state["begun"]}, metrics
+
+        def over(self, state):
+            return jnp.linalg.norm(state["params"]["w1"]) > 1.5 * state["begun"]
+
+    fixed, _ = classifier()
+    fast = [
+        dataclasses.replace(m, hyper={"learning_rate": rate})
+        for m, rate in zip(fixed["members"], (0.1, 0.001, 0.1))
+    ]
+    found = train((fixed | {"members": fast, "objective": Sated()}, {"epochs": 12}))
+    assert [o.status for o, _ in found.values()] == ["stopped", "finished", "stopped"]
+    plain = train((fixed | {"members": fast}, {"epochs": 12}))
+    for name, (outcome, history) in found.items():
+        losses = history["validation/loss"]
+        assert np.isfinite(losses[: outcome.epochs]).all() and np.isnan(losses[outcome.epochs :]).all()
+        # until then it is the same training
+        expected = plain[name][1]["validation/loss"][: outcome.epochs]
+        np.testing.assert_allclose(losses[: outcome.epochs], expected, rtol=1e-5)
+
+
 def test_the_kept_model_is_that_of_the_best_epoch():
     """Training on to the best epoch and no further gives the kept model."""
     fixed, _ = classifier()

@@ -135,6 +135,13 @@ class Objective(Protocol):
         """One step of training: the next state and what was measured on the way."""
         ...
 
+    def over(self, state: PyTree) -> Array | bool:
+        """Whether more training is of no use to this member, whatever its monitor says: a bool scalar.
+
+        Asked after every epoch; a member that says so is ``stopped``, as one whose patience ended is.
+        """
+        ...
+
     def export(self, state: PyTree) -> PyTree:
         """The model: the part of the state that evaluates and predicts, kept for the best epoch and saved."""
         ...
@@ -176,6 +183,11 @@ class BaseObjective:
         """Rows have no length."""
         del length
         return data
+
+    def over(self, state: PyTree) -> Array | bool:
+        """Training is over by its limits alone."""
+        del state
+        return False
 
     def export(self, state: PyTree) -> PyTree:
         """The whole state is the model."""

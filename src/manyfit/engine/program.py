@@ -163,8 +163,10 @@ class Program:
         better = running & healthy & ((value < slots.best_value) if measured else True)
         now = slots.epoch + 1
         best_epoch = jnp.where(better, now, slots.best_epoch)
+        over = now - best_epoch >= limits.patience
+        over |= jax.vmap(lambda one: jnp.asarray(self.objective.over(one)))(state)
         status = jnp.select(
-            [~healthy, now >= limits.epochs, now - best_epoch >= limits.patience, now >= limits.until],
+            [~healthy, now >= limits.epochs, over, now >= limits.until],
             [DIVERGED, FINISHED, STOPPED, PAUSED],
             RUNNING,
         )

@@ -130,8 +130,8 @@ class Run:
             self.timing["train"] = time.perf_counter() - self.training - self.compile
             self.timing["compile"] = self.compile
             if finished and hasattr(prepared.objective, "doubts"):
-                statuses = [records.rows[i]["status"] for i in range(len(self.members))]
-                self.warnings += prepared.objective.doubts(self.history, statuses)
+                rows = [records.rows[i] for i in range(len(self.members))]
+                self.warnings += prepared.objective.doubts(self.history, rows)
             scoring = time.perf_counter()
             result = summarise(
                 dataclasses.replace(prepared, trials=self.trials),

@@ -1,6 +1,7 @@
 """The GAN objective in the engine: what every objective promises, and what this one does."""
 
 import dataclasses
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -52,7 +53,7 @@ def trained(objective, people, data=DATA, epochs=3, stop=None, resume=None, save
     found = {}
     hooks = Hooks(finish=lambda outcome: found.__setitem__(outcome.index, outcome))
     if stop is not None:
-        asked = iter(range(100))
+        asked = itertools.count()
         hooks.stop = lambda: next(asked) >= stop
         hooks.save = lambda checkpoint: saved.append(checkpoint)
     population.run(hooks, resume=resume)
@@ -108,6 +109,24 @@ def test_one_members_nan_is_retired_and_touches_no_other(together):
     found, _ = trained(SMALL, people)
     assert found[0].status == "diverged" and found[1].status == "finished"
     same(found[1].model, together[0][1].model, rtol=2e-4, atol=2e-5)
+
+
+def test_a_game_that_scatters_is_retired_the_same_alone_and_after_a_pause():
+    """A rate of the generator that throws its samples far away; the others play on to their last epoch."""
+    plain = GAN(DenseGenerator((8,)), DenseDiscriminator((8,)), loss=Wasserstein(), latent=3).bind(DATA)
+    people = members(plain, range(3))
+    rate = "generator_optimizer.optimizer.learning_rate"
+    people[1] = dataclasses.replace(people[1], hyper={**people[1].hyper, rate: 0.5})
+    found, _ = trained(plain, people, epochs=160)  # 640 updates: retired after 500 of failing on end
+    assert [found[i].status for i in range(3)] == ["finished", "stopped", "finished"]
+    assert 125 < found[1].epochs < 160
+    alone, _ = trained(plain, people[1:2], epochs=160)
+    assert (alone[0].status, alone[0].epochs) == ("stopped", found[1].epochs)
+    saved = []
+    trained(plain, people, epochs=160, stop=100, saved=saved)
+    resumed, _ = trained(plain, people, epochs=160, resume=saved[-1])
+    assert (resumed[1].status, resumed[1].epochs) == ("stopped", found[1].epochs)
+    same(resumed[1].model, found[1].model, rtol=0, atol=0)
 
 
 def step_by_hand(objective, rate):

@@ -3,88 +3,110 @@
 import numpy as np
 import pytest
 
-from manyfit.objectives.adversarial.gan import missed
-from manyfit.objectives.adversarial.health import doubts, verdict, verdicts
+from manyfit.objectives.adversarial.distance import missed
+from manyfit.objectives.adversarial.health import doubts, failed, lost, verdict, verdicts
 
 EPOCHS = 40
 
 
-def history(variance=1.0, separation=0.7, missed=0.06, trained=EPOCHS):
+DIVERGED = {"status": "diverged", "test": {}}
+FINISHED = {"status": "finished", "test": {"distance": 0.1}}
+
+
+def lacking(share):
+    return {**FINISHED, "test": {"missed": share}}
+
+
+def history(variance=1.0, separation=0.7, trained=EPOCHS):
     late = np.arange(EPOCHS) >= trained - 4
     columns = {
         "train/variance": np.where(late, variance, 1.0),
         "train/separation": np.where(late, separation, 0.7),
-        "train/missed": np.where(late, missed, 0.06),
     }
     return {name: np.where(np.arange(EPOCHS) < trained, v, np.nan) for name, v in columns.items()}
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("given", "member", "expected"),
     [
-        ({}, "healthy"),
-        ({"variance": 0.05}, "collapsed"),
-        ({"variance": 20.0}, "scattered"),
-        ({"separation": 0.999}, "saturated"),
-        ({"variance": 0.05, "separation": 0.999}, "collapsed"),
-        ({"missed": 0.4}, "incomplete"),
-        ({"missed": 0.25}, "healthy"),
-        ({"missed": 0.9, "separation": 0.999}, "saturated"),
+        ({}, FINISHED, "healthy"),
+        ({"variance": 0.05}, FINISHED, "collapsed"),
+        ({"variance": 20.0}, FINISHED, "scattered"),
+        ({"separation": 0.999}, FINISHED, "saturated"),
+        ({"variance": 0.05, "separation": 0.999}, FINISHED, "collapsed"),
+        ({}, lacking(0.25), "incomplete"),
+        ({}, lacking(0.15), "healthy"),
+        ({"separation": 0.999}, lacking(0.9), "saturated"),
+        ({}, {"status": "pruned", "test": None}, "healthy"),
     ],
 )
-def test_rules(given, expected):
-    assert verdict(history(**given)) == expected
+def test_rules(given, member, expected):
+    assert verdict(history(**given), member) == expected
 
 
-def test_images_are_not_judged_by_what_they_miss():
-    found = history(missed=0.9)
-    del found["train/missed"]
-    assert verdict(found) == "healthy"
+def test_a_game_is_lost_after_a_fifth_of_the_training_and_never_after_few_updates():
+    assert [bool(failed(variance)) for variance in (0.05, 0.2, 5.0, 11.0)] == [True, False, False, True]
+    assert not bool(lost(1_999, 10_000)) and bool(lost(2_000, 10_000))
+    assert not bool(lost(499, 100)) and bool(lost(500, 100))
 
 
-def test_missed_is_the_share_of_rows_that_no_sample_comes_near():
+def test_missed_are_the_rows_that_no_sample_comes_near():
     rng = np.random.default_rng(0)
-    modes = np.array([[0, 0], [10, 0], [0, 10], [10, 10]])
+    modes = np.stack(np.meshgrid(np.arange(5), np.arange(5)), axis=-1).reshape(25, 2) * 2.0
 
     def around(of, n):
-        return (modes[rng.integers(0, of, n)] + 0.1 * rng.normal(size=(n, 2))).astype(np.float32)
+        return (modes[rng.integers(0, of, n)] + 0.05 * rng.normal(size=(n, 2))).astype(np.float32)
 
-    real = around(4, 128)
-    assert float(missed(real, around(4, 128))) < 0.05
-    dropped = float(missed(real, around(3, 128)))  # the last mode
-    share = float((np.abs(real - modes[3]).max(axis=1) < 5).mean())
-    assert share - 1e-6 < dropped < share + 0.05
+    def share(samples):
+        return float(missed(real, samples, np.ones(len(real), np.float32)).mean())
+
+    real = around(25, 512)
+    assert share(around(25, 512)) < 0.08  # 2^-5 is expected
+    for kept in (24, 17):
+        lacking = float((np.linalg.norm(real[:, None] - modes[kept:], axis=2).min(axis=1) < 0.5).mean())
+        assert lacking <= share(around(kept, 512)) < lacking + 0.08
     # by the definition, row by row
-    samples = around(3, 128)
+    samples = around(17, 512)
     far = np.linalg.norm(real[:, None] - real, axis=2)
-    reach = np.sort(far, axis=1)[:, 8]  # itself, and eight others
-    expected = (np.linalg.norm(real[:, None] - samples, axis=2).min(axis=1) > reach).mean()
-    assert float(missed(real, samples)) == pytest.approx(expected, abs=0.01)
+    reach = np.sort(far, axis=1)[:, 5]  # itself, and five others
+    expected = np.linalg.norm(real[:, None] - samples, axis=2).min(axis=1) > reach
+    np.testing.assert_array_equal(missed(real, samples, np.ones(512, np.float32)), expected)
+    # rows of weight 0 are nobody's neighbours and not missed
+    some = np.r_[np.ones(300, np.float32), np.zeros(212, np.float32)]
+    found = np.asarray(missed(real, samples, some))
+    np.testing.assert_array_equal(found[:300], missed(real[:300], samples, np.ones(300, np.float32)))
+    assert not found[300:].any()
+    assert not np.asarray(missed(real[:5], samples, np.ones(5, np.float32))).any()  # no fifth neighbour
 
 
 def test_what_lies_in_the_past_is_forgiven():
     past = history(0.05)
-    assert verdict({**past, "train/variance": past["train/variance"][::-1]}) == "healthy"
+    assert verdict({**past, "train/variance": past["train/variance"][::-1]}, FINISHED) == "healthy"
 
 
 def test_only_trained_epochs_count():
-    assert verdict(history(variance=0.05, trained=20)) == "collapsed"
+    assert verdict(history(variance=0.05, trained=20), FINISHED) == "collapsed"
 
 
 def test_each_member_has_its_own():
     two = {name: np.stack([a, b]) for (name, a), b in zip(history().items(), history(0.01).values())}
-    assert verdicts(two, ["finished", "finished"]) == ["healthy", "collapsed"]
-    assert verdicts(two, ["diverged", "finished"]) == ["diverged", "collapsed"]
+    assert verdicts(two, [FINISHED] * 2) == ["healthy", "collapsed"]
+    assert verdicts(two, [DIVERGED, FINISHED]) == ["diverged", "collapsed"]
 
 
 def test_failures_are_said_by_kind_with_their_members():
     three = [history(), history(0.01), history(0.01)]
     stacked = {name: np.stack([one[name] for one in three]) for name in three[0]}
-    assert doubts(stacked, ["finished"] * 3) == ["2 of 3 games collapsed (network 1, 2)"]
-    assert doubts(stacked, ["diverged", "finished", "diverged"]) == [
+    retired = {**FINISHED, "status": "stopped"}
+    assert doubts(stacked, [FINISHED] * 3) == ["2 of 3 games collapsed (network 1, 2)"]
+    assert doubts(stacked, [FINISHED, FINISHED, retired]) == [
+        "2 of 3 games collapsed, 1 of them retired before their last epoch (network 1, 2)"
+    ]
+    assert doubts(stacked, [DIVERGED, FINISHED, DIVERGED]) == [
         "2 of 3 games diverged (network 0, 2)",
         "1 of 3 games collapsed (network 1)",
     ]
-    missing = {**stacked, "train/missed": np.full_like(stacked["train/missed"], 0.5)}
-    assert doubts(missing, ["finished"] * 3)[-1] == "1 of 3 games leave out regions of the rows (network 0)"
-    assert doubts({name: values[:1] for name, values in stacked.items()}, ["finished"]) == []
+    assert doubts(stacked, [lacking(0.5), FINISHED, FINISHED])[-1] == (
+        "1 of 3 games leave out regions of the rows, or fill them thinly (network 0)"
+    )
+    assert doubts({name: values[:1] for name, values in stacked.items()}, [FINISHED]) == []

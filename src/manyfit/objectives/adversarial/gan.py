@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +23,7 @@ from manyfit.models.gan import (
     GeneratorArchitecture,
 )
 from manyfit.objectives.adversarial import health, scaling, spectral
-from manyfit.objectives.adversarial.distance import energy_distance
+from manyfit.objectives.adversarial.distance import energy_distance, missed
 from manyfit.objectives.adversarial.losses import AdversarialLoss, NonSaturating
 from manyfit.objectives.adversarial.penalties import Penalty
 from manyfit.objectives.learning import settled
@@ -56,9 +57,12 @@ class GAN(BaseObjective):
     keeps one (``EMA``).
 
     ``evaluate`` measures the energy distance between held-out rows and as many samples, in scaled units: with
-    validation rows the best epoch is kept, without them the last one. The history has, an epoch each: both losses,
+    validation rows the best epoch is kept, without them the last one. Of rows of numbers it also measures ``missed``:
+    the share of them that no sample comes near. The history has, an epoch each: both losses,
     the penalty, ``separation`` (the share of pairs in which the real row has the greater logit: 0.5 where nothing
-    can be told apart) and ``variance`` (of the samples, over that of real rows). Of images the model also has
+    can be told apart) and ``variance`` (of the samples, over that of real rows). A game whose ``variance`` says for a
+    fifth of the training's updates on end that it has collapsed or scattered (``health``) is retired: it ends there,
+    ``stopped``, and is scored as it is. Of images the model also has
     ``shown`` uint8 ``(STAGES, SHOWN, H, W, C)``: samples of the same noise in the course of the training.
     """
 
@@ -117,6 +121,8 @@ class GAN(BaseObjective):
             shown = {"step": jnp.int32(0), "shown": jnp.zeros((STAGES, SHOWN, *self._shape), jnp.uint8)}
         return {
             **shown,
+            "failing": jnp.int32(0),
+            "retired": jnp.bool_(False),
             "generator": generator,
             "discriminator": discriminator,
             "generator_optimizer": start(here.generator_optimizer, *generator),
@@ -160,8 +166,15 @@ class GAN(BaseObjective):
         state, more = here._generator_step(state, last, jax.random.fold_in(key, steps), total)
         if self._pictured:
             state = here._with_samples(state, total)
+        failing = jnp.where(health.failed(more["variance"]), state["failing"] + 1, 0)
+        state = {**state, "failing": failing, "retired": state["retired"] | health.lost(failing, total)}
         one = jnp.float32(1)
         return state, {name: Metric(value, one) for name, value in {**found, **more}.items()}
+
+    def over(self, state: PyTree) -> Array:
+        """Whether the game was retired."""
+        found: Array = state["retired"]
+        return found
 
     def export(self, state: PyTree) -> PyTree:
         """The generator that samples, and how to bring samples back to the units of the data."""
@@ -169,14 +182,17 @@ class GAN(BaseObjective):
         return model | ({"shown": state["shown"]} if self._pictured else {})
 
     def evaluate(self, model: PyTree, batch: Batch) -> dict[str, Metric]:
-        """The energy distance between the rows and as many samples of fixed noise."""
+        """The energy distance between the rows and as many samples of fixed noise; of rows of numbers, ``missed``."""
         rows = self._rows(model["prepared"], batch.data)
         features = {**rows, "noise": self._noise(key_of(0), batch.weight.shape[0])}
         samples = self._generator.apply(model["weights"], features, train=False)[0]
         count = jnp.sum(batch.weight > 0).astype(jnp.float32)
         distance = energy_distance(rows["sample"], samples, batch.weight)
         whole = count > 1
-        return {self.monitor: Metric(jnp.where(whole, distance * count, 0.0), jnp.where(whole, count, 0.0))}
+        found = {self.monitor: Metric(jnp.where(whole, distance * count, 0.0), jnp.where(whole, count, 0.0))}
+        if rows["sample"].ndim == 2:
+            found["missed"] = Metric(jnp.sum(missed(rows["sample"], samples, batch.weight)), count)
+        return found
 
     # Samples
 
@@ -200,9 +216,9 @@ class GAN(BaseObjective):
         made = [jax.eval_shape(net.init, key_of(0)) for net in (self._generator, self._discriminator)]
         return sum(leaf.size for weights in made for leaf in jax.tree.leaves(weights.params))
 
-    def doubts(self, history: Mapping[str, np.ndarray], statuses: Sequence[str]) -> list[str]:
+    def doubts(self, history: Mapping[str, np.ndarray], members: Sequence[Mapping[str, Any]]) -> list[str]:
         """What is to be said of members whose game went wrong (``health``), as warnings of the run."""
-        return health.doubts(history, statuses)
+        return health.doubts(history, members)
 
     # One step of each network
 
@@ -324,8 +340,6 @@ def _compared(real: Array, samples: Array) -> dict[str, Array]:
 
     real, samples = (lax.stop_gradient(x[:_MOST_COMPARED]) for x in (real, samples))
     found = {"variance": variance(samples) / jnp.maximum(variance(real), 1e-12)}
-    if real.ndim == 2:
-        found["missed"] = missed(real, samples)
     if real.shape[0] < 2:  # one row has no distance within
         return {**found, "distance": jnp.float32(0)}
     return {**found, "distance": energy_distance(real, samples, jnp.ones(real.shape[0]))}
@@ -333,17 +347,3 @@ def _compared(real: Array, samples: Array) -> dict[str, Array]:
 
 def _inputs(data: PyTree) -> PyTree:
     return data["inputs"] if isinstance(data, dict) and "inputs" in data else data
-
-
-def missed(real: Array, samples: Array) -> Array:
-    """The share of real rows ``(n, features)`` with no sample as near as the nearest sixteenth of the real rows.
-
-    Source: Naeem et al. (2020), "Reliable fidelity and diversity metrics for generative models": one minus coverage.
-    """
-
-    def distances(a: Array, b: Array) -> Array:
-        return jnp.sum((a[:, None] - b) ** 2, axis=-1)
-
-    among = max(1, real.shape[0] // 16)
-    reach = -lax.top_k(-distances(real, real), min(among + 1, real.shape[0]))[0][:, -1]
-    return jnp.mean((jnp.min(distances(real, samples), axis=1) > reach).astype(jnp.float32))

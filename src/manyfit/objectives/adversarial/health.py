@@ -1,37 +1,57 @@
-"""What the history of an adversarial game says of it: four rules, stated, and applied seed by seed.
+"""What became of an adversarial game: rules, stated, and applied seed by seed.
 
-A member whose losses are not finite is retired by the engine. The others are looked at over the last tenth of
-their epochs:
+Retired while it trains:
+
+- ``diverged``: a loss is not finite (the engine sees to it);
+- ``collapsed``, ``scattered``: for a fifth of all updates on end the samples vary less than a tenth as much as real
+  rows, or more than ten times as much (``lost``).
+
+Named at the end, from the last tenth of the epochs that it trained:
 
 - ``saturated``: the discriminator tells real from sample in more than 99 % of pairs, so that the generator learns
-  next to nothing from it;
-- ``collapsed``: the samples vary less than a tenth as much as real rows;
-- ``scattered``: they vary more than ten times as much;
-- ``incomplete``: of more than three tenths of the real rows no sample comes as near as the nearest sixteenth of the
-  real rows of a batch do: whole regions are left out, or filled thinly. Of rows of numbers alone, as distances between
-  pixels say little of this (``metrics.generative`` has ``recall`` and ``coverage`` on features), and a region has to
-  hold some rows of a batch: that one mode of 25 is left out goes unnoticed.
+  next to nothing from it. It is not retired: a critic that tells everything apart can still point the way;
+- ``incomplete``: more than a fifth of the held-out rows have no sample as near as their fifth neighbour: whole regions
+  are left out, or filled thinly. Of rows of numbers alone, as distances between pixels say little of this
+  (``metrics.generative`` has ``recall`` and ``coverage`` on features), and a region has to hold more than five rows of
+  a block of 512.
 
-Nothing is begun anew: a member that fails is a finding, and leaving it out would flatter the method.
+Nothing is begun anew: a member that fails is a finding, and leaving it out would flatter the method. So a retired game
+is scored as it was when it ended.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
-SEPARATION, LEAST_VARIANCE, MOST_VARIANCE, MISSED = 0.99, 0.1, 10.0, 0.3
+from manyfit.engine.objective import Array
+
+SEPARATION, LEAST_VARIANCE, MOST_VARIANCE, MISSED = 0.99, 0.1, 10.0, 0.2
+LOST, FEWEST = 0.2, 500
+"""A game is lost after failing for this share of the training on end, and for no fewer updates than that."""
 KINDS = ("diverged", "collapsed", "scattered", "saturated", "incomplete")
 
 
-def verdict(history: Mapping[str, np.ndarray], status: str = "finished") -> str:
+def failed(variance: Array) -> Array:
+    """Whether samples of that variance, over that of real rows, have collapsed or scattered."""
+    return (variance < LEAST_VARIANCE) | (variance > MOST_VARIANCE)
+
+
+def lost(failing: Array, total: Array) -> Array:
+    """Whether a game that has failed for so many updates on end, of ``total`` planned ones, is to be retired."""
+    return failing >= jnp.maximum(LOST * total, FEWEST)
+
+
+def verdict(history: Mapping[str, np.ndarray], member: Mapping[str, Any]) -> str:
     """The first of ``KINDS`` that holds, else ``healthy``.
 
-    ``history`` has one member's ``train/separation``, ``train/variance`` and of rows of numbers ``train/missed``,
-    ``(epochs,)``, NaN where it did not train.
+    ``history`` has one member's ``train/separation`` and ``train/variance``, ``(epochs,)``, NaN where it did not train;
+    ``member`` is its row of the result: ``status`` and, of rows of numbers, ``missed`` among its scores of ``test``.
     """
-    if status == "diverged":
+    if member["status"] == "diverged":
         return "diverged"
     variance, separation = (_late(history[f"train/{name}"]) for name in ("variance", "separation"))
     if not np.isfinite([variance, separation]).all():
@@ -42,27 +62,30 @@ def verdict(history: Mapping[str, np.ndarray], status: str = "finished") -> str:
         return "scattered"
     if separation > SEPARATION:
         return "saturated"
-    missed = _late(history["train/missed"]) if "train/missed" in history else 0.0
-    return "incomplete" if missed > MISSED else "healthy"
+    return "incomplete" if (member.get("test") or {}).get("missed", 0.0) > MISSED else "healthy"
 
 
-def verdicts(history: Mapping[str, np.ndarray], statuses: Sequence[str]) -> list[str]:
+def verdicts(history: Mapping[str, np.ndarray], members: Sequence[Mapping[str, Any]]) -> list[str]:
     """The verdict of every member; ``history`` has ``(members, epochs)``."""
     return [
-        verdict({name: values[i] for name, values in history.items()}, status)
-        for i, status in enumerate(statuses)
+        verdict({name: values[i] for name, values in history.items()}, member)
+        for i, member in enumerate(members)
     ]
 
 
-def doubts(history: Mapping[str, np.ndarray], statuses: Sequence[str]) -> list[str]:
+def doubts(history: Mapping[str, np.ndarray], members: Sequence[Mapping[str, Any]]) -> list[str]:
     """A sentence for each kind of failure, naming the members."""
-    found = verdicts(history, statuses)
+    found = verdicts(history, members)
     said = []
     for kind in KINDS:
-        members = [str(i) for i, one in enumerate(found) if one == kind]
-        if members:
-            what = "leave out regions of the rows" if kind == "incomplete" else kind
-            said.append(f"{len(members)} of {len(found)} games {what} (network {', '.join(members)})")
+        places = [i for i, one in enumerate(found) if one == kind]
+        if not places:
+            continue
+        what = "leave out regions of the rows, or fill them thinly" if kind == "incomplete" else kind
+        ended = sum(members[i]["status"] == "stopped" for i in places) if kind in KINDS[1:3] else 0
+        retired = f", {ended} of them retired before their last epoch" if ended else ""
+        named = ", ".join(map(str, places))
+        said.append(f"{len(places)} of {len(found)} games {what}{retired} (network {named})")
     return said
 
 
