@@ -9,7 +9,8 @@ all 60,000 training images, batches of 20 and Adam as there, the learning rate f
 their stair of 3,280 epochs. The estimate is from 5,000 importance samples an image of the official test part, drawn
 once as 0 or 1. With ``--rows`` below 10,000 so many samples are drawn for that many images alone, and 100 for all: the
 mean over all, corrected by the mean difference between both on those (``more samples`` with twice its standard error,
-the mean of the networks). Published (their table 1, one stochastic layer): VAE k=1 86.76, IWAE k=5 85.54, IWAE k=50 84.78.
+the mean of the networks). Published (their table 1, one stochastic layer): VAE k=1 86.76, IWAE k=5 85.54, IWAE k=50
+84.78.
 """
 
 from __future__ import annotations
