@@ -27,8 +27,10 @@ def runs(tmp_path_factory):
         "rows": {"inputs": {"numeric": rng.normal(3, 2, size=(40, 3)).astype(np.float32)}},
         "images": {"inputs": {"pixels": rng.integers(0, 256, (40, 5, 4, 1)).astype(np.uint8)}},
     }
+    data["told"] = data["rows"] | {"target": (np.arange(40) % 3).astype(np.int32)}
     for name, rows in data.items():
-        game = mf.GAN(DenseGenerator((4,)), DenseDiscriminator((4,)), latent=2).bind(rows)
+        classes = 3 if name == "told" else None
+        game = mf.GAN(DenseGenerator((4,)), DenseDiscriminator((4,)), latent=2, classes=classes).bind(rows)
 
         def fresh(key, game=game, rows=rows):
             fold = Fold(rows, np.arange(40), np.ones(40, np.float32))
@@ -36,7 +38,9 @@ def runs(tmp_path_factory):
 
         models = jax.jit(jax.vmap(fresh))(jax.random.split(jax.random.key(3), 2))
         with RunFolder(folder / name) as place:
-            place.write_json("experiment.json", {"format": 1})
+            labels = ["oak", "elm", "0"] if classes else []
+            said = {"format": 1, "task": {}, "settings": {}, "data": {"labels": labels}}
+            place.write_json("experiment.json", said)
             Predictor("own", "", (), game, models, spec_of(rows)).save(place)
     return folder
 
@@ -77,6 +81,15 @@ def test_rows_are_the_generators_own(runs, tmp_path):
     np.testing.assert_allclose(np.array(table[1:], float), expected, rtol=1e-5)
 
 
+def test_a_class_is_named_or_numbered(runs, capsys):
+    def rows(*words):
+        assert main(["sample", str(runs / "told"), "-n", "4", *words]) == 0
+        return capsys.readouterr().out
+
+    assert rows("--label", "elm") == rows("--label", "1") != rows("--label", "oak")
+    assert rows("--label", "0") == rows("--label", "2")  # a name, though it looks like a place
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -86,6 +99,8 @@ def test_rows_are_the_generators_own(runs, tmp_path):
         (["rows", "-n", "0"], "give at least 1"),
         (["rows", "--network", "2"], "there are 2, 0 to 1"),
         (["rows", "--label", "1"], "told no classes"),
+        (["told", "--label", "eml"], "there is no such class; did you mean 'elm'?"),
+        (["told", "--label", "3"], "there is no such class; known: 0, elm, oak"),
     ],
 )
 def test_what_cannot_be_is_said_in_a_line(runs, tmp_path, monkeypatch, capsys, words, said):

@@ -105,6 +105,6 @@ def test_what_a_model_gives(row):
     assert found["codes"].shape == (COUNT, 4) and found["score"].shape == (COUNT,)
     assert found["again"].shape == shape
     assert {name: grid.shape[2:] for name, grid in found["pictures"].items()} == dict.fromkeys(
-        ("reconstructions", "samples", "interpolations"), shape[1:]
+        ("reconstructions", "samples" if objective.probabilistic else "drawn", "interpolations"), shape[1:]
     )
     assert set(found["measured"]) == set(objective.metrics)

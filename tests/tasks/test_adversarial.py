@@ -8,6 +8,7 @@ from manyfit.models.gan import DCGANGenerator, DenseGenerator, ResidualGenerator
 from manyfit.objectives.adversarial import R1, R2
 from manyfit.tasks import unsupervised
 from manyfit.tasks.adversarial import MODELS, experiment_for
+from manyfit.tasks.defaults import model_for
 from manyfit.tasks.task import from_arrays
 from manyfit.tasks.unsupervised import array_rows
 
@@ -26,6 +27,18 @@ def test_ten_seeds_of_every_game_on_a_hold_out(name):
 def test_images_get_convolutions():
     kinds = [experiment_for(from_arrays(PIXELS), {"model": n}).objective.generator for n in ("gan", "r3gan")]
     assert [type(kind) for kind in kinds] == [DCGANGenerator, ResidualGenerator]
+
+
+@pytest.mark.parametrize("option", [{"coder": "conv"}, {"likelihood": "bernoulli"}, {"samples": 3}])
+def test_what_is_for_autoencoders_is_refused(option):
+    with pytest.raises(ConfigError, match="is for autoencoders, and 'gan' is a game"):
+        experiment_for(from_arrays(NUMBERS), {"model": "gan"} | option)
+
+
+@pytest.mark.parametrize(("name", "meant"), [("vaee", "vae"), ("r3gann", "r3gan"), ("cnnn", "cnn")])
+def test_a_name_near_to_that_of_any_model_is_suggested(name, meant):
+    with pytest.raises(ConfigError, match=f"did you mean '{meant}'"):
+        model_for(from_arrays(NUMBERS), {"model": name})
 
 
 def test_options_reach_the_game():

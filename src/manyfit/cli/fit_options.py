@@ -163,7 +163,8 @@ class Fit(Options):
     samples: Annotated[int | None, arg("N", "vae 1, iwae 5")] = None
     """Autoencoders: codes drawn for each row."""
     strength: Annotated[str | None, arg("VALUE|LOW:HIGH")] = None
-    """Autoencoders: beta of a vae, noise of denoising, weight of sparse and contractive, share of masked."""
+    """Autoencoders: beta of a vae, noise of denoising, weight of sparse and contractive, share of
+    masked. Games: the weight of the penalty on the gradient."""
     conditional: bool = False
     """Games (gan, wgan-gp, hinge-gan, r3gan): tell both networks the class, the --target; manyfit sample --label."""
     encoder: Annotated[Path | None, arg("RUN", "none")] = None

@@ -17,8 +17,9 @@ from manyfit.cli import show
 from manyfit.cli.arguments import arg, place
 from manyfit.cli.options import Evaluate
 from manyfit.cli.output import write_bytes, write_table
+from manyfit.engine.folder import RunFolder
 from manyfit.engine.keys import key_of
-from manyfit.errors import ConfigError
+from manyfit.errors import ConfigError, nearest
 from manyfit.experiment.predictor import Predictor
 from manyfit.report.png import colours, png
 
@@ -44,7 +45,7 @@ class Sample:
     network: Annotated[int | None, arg("K", "all of them")] = None
     """Of the networks of the run this one alone, from 0."""
     label: Annotated[str | None, arg("CLASS", "all in turn")] = None
-    """The class, where the model was told classes: its place, from 0."""
+    """The class, where the model was told classes."""
     seed: Annotated[int, arg("N", "0")] = 0
     """What the noise derives from."""
 
@@ -60,7 +61,10 @@ def sample(options: Sample) -> int:
     if ending not in ("", *PICTURES, *TABLES):
         raise ConfigError(f"{options.out}: samples are written as {', '.join((*PICTURES, *TABLES))}")
     predictor = Predictor.load(options.run)
-    rows = drawn(predictor, options.count, seed=options.seed, network=options.network, label=options.label)
+    label = None
+    if options.label is not None and hasattr(predictor.objective, "sample"):
+        label = _class(predictor.objective, options.label, _labels(options.run))
+    rows = drawn(predictor, options.count, seed=options.seed, network=options.network, label=label)
     images = rows.ndim == 4
     if images != (ending in PICTURES):
         use = ", ".join(PICTURES if images else TABLES)
@@ -85,14 +89,17 @@ def judged(options: Evaluate, predictor: Predictor) -> int:
     """``manyfit evaluate`` of a run that generates."""
     from manyfit.experiment.generative import judge
 
+    inputs = {} if predictor.encoder is None else predictor.encoder.encode(options.data)
+    if "pixels" not in inputs:
+        raise ConfigError(
+            f"{options.run} generates, and no images: scores are for images alone; its own measures of held-out rows "
+            "are in the run's report"
+        )
     if options.features is None:
         raise ConfigError(
             f"{options.run} generates: it is scored by no labels, but against real images in the features of a "
             "classifier (--features RUN); its own measures are in the run's report"
         )
-    inputs = {} if predictor.encoder is None else predictor.encoder.encode(options.data)
-    if "pixels" not in inputs:
-        raise ConfigError(f"{options.run} writes no images: --features compares images alone")
     found = judge(predictor, Predictor.load(options.features), inputs["pixels"], options.count)
     if options.json:
         from manyfit.engine.folder import plain
@@ -104,11 +111,12 @@ def judged(options: Evaluate, predictor: Predictor) -> int:
 
 
 def drawn(
-    predictor: Predictor, count: int, *, seed: int = 0, network: int | None = None, label: str | None = None
+    predictor: Predictor, count: int, *, seed: int = 0, network: int | None = None, label: int | None = None
 ) -> np.ndarray:
-    """``(count, ...)`` in the units of the data, the networks taking turns; ``network`` names one of them.
+    """``(count, ...)`` in the units of the data, the networks taking turns; ``network`` names one of them, ``label``
+    the place of a class.
 
-    Raises ``ConfigError`` for a model that does not generate, and for a network or class that is not there.
+    Raises ``ConfigError`` for a model that does not generate, and for a network that is not there.
     """
     objective = predictor.objective
     if not hasattr(objective, "sample"):
@@ -119,7 +127,7 @@ def drawn(
         raise ConfigError(f"--network {network}: there are {predictor.members}, 0 to {predictor.members - 1}")
     members = range(predictor.members) if network is None else [network]
     each = -(-count // len(members))
-    given: tuple[Any, ...] = () if label is None else (np.full(each, _class(objective, label), np.int32),)
+    given: tuple[Any, ...] = () if label is None else (np.full(each, label, np.int32),)
 
     @jax.jit
     def one(model: Any, key: jax.Array) -> jax.Array:
@@ -133,12 +141,22 @@ def drawn(
     return np.stack(parts, axis=1).reshape(-1, *parts[0].shape[1:])[:count]
 
 
-def _class(objective: Any, label: str) -> int:
+def _labels(run: Path) -> list[str]:
+    """The names of the classes that a run was told; none where its folder does not say."""
+    folder = RunFolder(run)
+    return list(folder.read_experiment()["data"].get("labels") or ()) if folder.exists() else []
+
+
+def _class(objective: Any, label: str, names: list[str]) -> int:
+    """The place of a class, by its name or by its place."""
     classes = getattr(objective, "classes", None)
     if not classes:
         raise ConfigError(f"--label {label}: the model was told no classes; leave it out")
+    if label in names:
+        return names.index(label)
     if not label.isdigit() or int(label) >= classes:
-        raise ConfigError(f"--label {label}: give a class by its place, 0 to {classes - 1}")
+        hint = nearest(label, names) if names else f"give one by its place, 0 to {classes - 1}"
+        raise ConfigError(f"--label {label}: there is no such class; {hint}")
     return int(label)
 
 

@@ -221,7 +221,7 @@ def guess(column: Column) -> Guess:
             return Guess("boolean")
         if (
             known == len(column) >= _FEW_ROWS
-            and np.all(np.diff(numbers) == 1)
+            and np.all(numbers[1:] == numbers[:-1] + 1)
             and _ROW_NUMBER.fullmatch(column.name)
         ):
             return Guess("ignored", "numbers the rows")

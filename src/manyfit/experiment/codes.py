@@ -58,7 +58,8 @@ def codes_of(prepared: Prepared, result: Result) -> dict[str, dict[str, np.ndarr
     }
     if "pixels" in inputs:
         test = prepared.splits[folds[best]].test
-        shown = test if len(test) > 1 else np.arange(prepared.task.rows)
+        # folders lie one behind the other: in the order of the rows all would be of one class
+        shown = np.random.default_rng(0).permutation(test if len(test) > 1 else prepared.task.rows)
         model = jax.tree.map(lambda leaf: leaf[best], predictor.models)
         grids = _pictures(predictor, model, inputs["pixels"][shown[:MOST_PICTURED]])
         for name, grid in grids.items():

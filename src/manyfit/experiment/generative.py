@@ -18,6 +18,11 @@ from manyfit.metrics.generative import floor, generative_scores
 
 MOST = 2_000
 LEAST = 20
+BOUNDS = {
+    **dict.fromkeys(("frechet", "density"), (0.0, np.inf)),
+    **dict.fromkeys(("precision", "recall", "coverage"), (0.0, 1.0)),
+}
+"""What each measure lies between; the kernel distance, free of bias, can be below 0."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +73,14 @@ def judge(
         raise ConfigError(
             f"--features: that classifier reads images of {read}, and these are {made} (--size)"
         )
+    if len(pixels) < 2 * LEAST:
+        raise DataError(
+            f"{len(pixels)} images are too few to compare with samples and with each other: give at least {2 * LEAST}"
+        )
     count = min(len(pixels) // 2, MOST) if count is None else count
     if count < LEAST or 2 * count > len(pixels):
-        raise DataError(
-            f"{len(pixels)} images are too few to compare {count} with samples and with {count} others: "
-            f"give at least {2 * max(count, LEAST)}"
+        raise ConfigError(
+            f"{count} images beside as many others, of {len(pixels)} (-n): give {LEAST} to {len(pixels) // 2}"
         )
     order = np.random.default_rng(seed).permutation(len(pixels))
     model = jax.tree.map(lambda leaf: leaf[0], classifier.models)
@@ -89,5 +97,8 @@ def judge(
         images = np.clip(np.round(np.nan_to_num(samples)), 0, 255).astype(pixels.dtype)
         found.append(generative_scores(real, features(images) if whole else np.full_like(real, np.nan)))
     networks = {name: np.array([one[name] for one in found]) for name in found[0]}
-    scores = {name: resampled_interval(values[:, None], 1, 1) for name, values in networks.items()}
+    scores = {
+        name: resampled_interval(values[:, None], 1, 1).within(*BOUNDS.get(name, (-np.inf, np.inf)))
+        for name, values in networks.items()
+    }
     return Judged(count, networks, scores, floor(real, other, count))

@@ -13,6 +13,7 @@ from manyfit.report.png import colours, image
 _HEADINGS = {
     "reconstructions": "Held-out images, and below each its reconstruction",
     "samples": "New images, decoded from random codes",
+    "drawn": "Images decoded from codes drawn around those of the test images: this kind has none to draw",
     "seeds": "New images, a line for each network",
     "neighbours": "New images, and below each the training image that is nearest to it",
     "ways": "From one new image to another, along the sphere of their noise",

@@ -65,6 +65,9 @@ def game_for(task: Task, asked: Mapping[str, Any]) -> GAN:
             raise ConfigError(
                 f"--{flag} says nothing of {name!r}, whose two optimizers are Adam: leave it out"
             )
+    for option in ("coder", "likelihood", "samples"):
+        if asked.get(option) is not None:
+            raise ConfigError(f"--{option} is for autoencoders, and {name!r} is a game: leave it out")
     inputs = task.data["inputs"]
     _check(task, inputs)
     images = "pixels" in inputs
@@ -121,7 +124,8 @@ def _check(task: Task, inputs: Mapping[str, Any]) -> None:
         return
     if numbers is None or numbers.shape[1] == 0:
         raise DataError(
-            f"{source}: a generator here writes numbers, and there is no numeric column: use images or numbers"
+            f"{source}: a generator here writes numbers, and there is no numeric column: use images or numbers "
+            "(a column of few values is read as categories; --kinds NAME=numeric says that it is not)"
         )
     bad = ~np.isfinite(numbers).all(axis=1)
     if bad.any():

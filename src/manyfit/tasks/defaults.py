@@ -11,13 +11,13 @@ from typing import Any
 
 from manyfit.augment import named as named_augmentation
 from manyfit.engine import RunFolder
-from manyfit.errors import ConfigError
+from manyfit.errors import ConfigError, nearest
 from manyfit.experiment.experiment import Experiment
 from manyfit.losses import LOSSES, Loss
 from manyfit.losses import named as named_loss
 from manyfit.models import MLP
 from manyfit.models import named as named_model
-from manyfit.models.names import IMAGES, LANGUAGE, PAIRS, PIXELS, SERIES, TABLES, TEXTS
+from manyfit.models.names import IMAGES, LANGUAGE, NAMES, PAIRS, PIXELS, SERIES, TABLES, TEXTS
 from manyfit.objectives import Supervised
 from manyfit.optim import EMA, SAM, SWA, Accumulate, LayerDecay, Optimizer, named, named_schedule
 from manyfit.space import Distribution, collect, loguniform, uniform
@@ -215,6 +215,10 @@ def model_for(task: Task, asked: Mapping[str, Any]) -> Any:
     kind, hidden = asked.get("model") or "auto", asked.get("hidden")
     if kind == "auto":
         kind = "cnn" if images else "mlp"
+    if kind not in NAMES:
+        from manyfit.tasks.unsupervised import NAMES as UNSUPERVISED
+
+        raise ConfigError(f"unknown model {kind!r}: {nearest(kind, [*NAMES, *UNSUPERVISED])}")
     model = named_model(kind)
     fitting = {**IMAGES, "mlp": MLP()} if images else TABLES
     if kind in LANGUAGE:

@@ -39,6 +39,9 @@ MODELS: dict[str, type[ae.Autoencoding]] = {
 }
 """Autoencoders by the names of ``manyfit fit --model``."""
 
+NAMES = (*MODELS, *adversarial.MODELS)
+"""Models that need no target."""
+
 STRENGTHS = {
     "denoising": "noise",
     "sparse": "weight",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -82,6 +82,8 @@ class GAN(BaseObjective):
     """Shape of one row; ``bind`` fills it in."""
 
     monitor = "distance"
+    bounds: ClassVar[dict[str, tuple[float, float]]] = {"missed": (0.0, 1.0)}
+    """What its measures lie between, for intervals; the distance, free of bias, can be below 0."""
 
     def __post_init__(self) -> None:
         for name in ("discriminator_steps", "latent"):
@@ -284,12 +286,13 @@ class GAN(BaseObjective):
         return self._discriminator.apply(Weights(params, rest), features, train=True, key=key)
 
     def _with_samples(self, state: PyTree, total: Array) -> PyTree:
-        """A step counted, and samples of it in the place of its stage: the last of a stage stay."""
+        """A step counted, and samples of it in the places of its stage and the later ones: the last of each stay."""
         noise = self._noise(key_of(0), SHOWN)
         model = {"weights": self._averaged(state), "prepared": {"shift": 127.5, "scale": 127.5}}
         samples = jnp.clip(jnp.round(self.decode(model, noise)), 0, 255).astype(jnp.uint8)
         stage = jnp.clip((state["step"] * STAGES / total).astype(jnp.int32), 0, STAGES - 1)
-        return {**state, "step": state["step"] + 1, "shown": state["shown"].at[stage].set(samples)}
+        later = jnp.arange(STAGES).reshape(-1, *[1] * samples.ndim) >= stage
+        return {**state, "step": state["step"] + 1, "shown": jnp.where(later, samples, state["shown"])}
 
     # Parts
 

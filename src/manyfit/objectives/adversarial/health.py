@@ -10,10 +10,10 @@ Named at the end, from the last tenth of the epochs that it trained:
 
 - ``saturated``: the discriminator tells real from sample in more than 99 % of pairs, so that the generator learns
   next to nothing from it. It is not retired: a critic that tells everything apart can still point the way;
-- ``incomplete``: more than a fifth of the held-out rows have no sample as near as their fifth neighbour: whole regions
-  are left out, or filled thinly. Of rows of numbers alone, as distances between pixels say little of this
-  (``metrics.generative`` has ``recall`` and ``coverage`` on features), and a region has to hold more than five rows of
-  a block of 512.
+- ``incomplete``: more than a quarter of the held-out rows have no sample as near as their sixteenth neighbour: whole
+  regions are left out, or filled thinly. Of rows of numbers alone, as distances between pixels say little of this
+  (``metrics.generative`` has ``recall`` and ``coverage`` on features), and a region has to hold more than sixteen rows
+  of a block of 512.
 
 Nothing is begun anew: a member that fails is a finding, and leaving it out would flatter the method. So a retired game
 is scored as it was when it ended.
@@ -29,7 +29,7 @@ import numpy as np
 
 from manyfit.engine.objective import Array
 
-SEPARATION, LEAST_VARIANCE, MOST_VARIANCE, MISSED = 0.99, 0.1, 10.0, 0.2
+SEPARATION, LEAST_VARIANCE, MOST_VARIANCE, MISSED = 0.99, 0.1, 10.0, 0.25
 LOST, FEWEST = 0.2, 500
 """A game is lost after failing for this share of the training on end, and for no fewer updates than that."""
 KINDS = ("diverged", "collapsed", "scattered", "saturated", "incomplete")
@@ -81,7 +81,9 @@ def doubts(history: Mapping[str, np.ndarray], members: Sequence[Mapping[str, Any
         places = [i for i, one in enumerate(found) if one == kind]
         if not places:
             continue
-        what = "leave out regions of the rows, or fill them thinly" if kind == "incomplete" else kind
+        what = kind
+        if kind == "incomplete":
+            what = f"leave{'s' * (len(places) == 1)} regions of the rows out, or nearly so"
         ended = sum(members[i]["status"] == "stopped" for i in places) if kind in KINDS[1:3] else 0
         retired = f", {ended} of them retired before their last epoch" if ended else ""
         named = ", ".join(map(str, places))

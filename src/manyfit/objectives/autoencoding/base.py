@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -226,6 +227,8 @@ class Autoencoding(BaseObjective, ABC):
         """The last word of a step on parameters and what else is kept."""
         return params, own
 
+    bounds: ClassVar[dict[str, tuple[float, float]]] = {"mse": (0.0, math.inf), "kl": (0.0, math.inf)}
+    """What its measures lie between, for intervals."""
     heads: ClassVar[int] = 1
     """Numbers that the encoder gives for each of the code."""
 

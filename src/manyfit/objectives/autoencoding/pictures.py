@@ -15,8 +15,8 @@ COLUMNS, LINES, STEPS = 12, 4, 12
 def grids(objective: Any, model: PyTree, data: PyTree, key: Key) -> dict[str, Array]:
     """Grids ``(lines, columns, ...)`` of values.
 
-    ``reconstructions``: rows, and below each its own. ``samples``: decoded codes from the prior, or where
-    the kind has none from a normal distribution of the given rows' codes (Ghosh et al., 2020, "From variational
+    ``reconstructions``: rows, and below each its own. ``samples``: decoded codes from the prior; ``drawn`` where
+    the kind has none, from a normal distribution of the given rows' codes (Ghosh et al., 2020, "From variational
     to deterministic autoencoders"). ``interpolations``: decoded codes on the straight lines between pairs of
     rows, the rows themselves at the ends.
     """
@@ -39,6 +39,6 @@ def grids(objective: Any, model: PyTree, data: PyTree, key: Key) -> dict[str, Ar
     way = way.reshape(lines, STEPS, *values.shape[1:])
     return {
         "reconstructions": jnp.stack([values[:count], found[:count]]),
-        "samples": samples.reshape(LINES, COLUMNS, *values.shape[1:]),
+        "samples" if objective.probabilistic else "drawn": samples.reshape(LINES, COLUMNS, *values.shape[1:]),
         "interpolations": jnp.concatenate([values[a][:, None], way, values[b][:, None]], axis=1),
     }
