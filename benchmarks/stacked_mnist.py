@@ -79,7 +79,7 @@ def trained_classifier(training: Any) -> Any:
             epochs=4,
             batch_size=256,
         ).run(f"{folder}/classifier")
-        print(f"classifier of single digits: {result.score}", flush=True)
+        print(f"classifier of single digits: {result.metric} {result.score.mean:.4f}", flush=True)
         return mf.load(f"{folder}/classifier")
 
 
