@@ -98,8 +98,6 @@ def interval(found: Any, name: str) -> str:
     score = found.scores[name]
     if found.networks[name].size < 2:
         return f"{score.mean:.4g}"
-    shares = name in ("precision", "recall", "coverage")
-    score = score.within(0.0, 1.0) if shares else score
     return f"{score.mean:.4g} [{score.low:.4g}, {score.high:.4g}]"
 
 
