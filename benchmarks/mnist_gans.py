@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--channels", type=int, nargs=2, default=(64, 32), help="of the generator")
     parser.add_argument("--learning-rate", type=float, help="of the generator, in place of the recipe's")
+    parser.add_argument("--decay", type=float, default=0.999, help="of the generator's average")
     parser.add_argument("--conditional", action="store_true", help="both networks are told the digit")
     given = parser.parse_args()
     print(measure.machine(), flush=True)
@@ -72,6 +73,7 @@ def measured(
         images=True,
         schedule=mf.optim.Cosine(),
         learning_rate=given.learning_rate,
+        decay=given.decay,
         generator=DCGANGenerator(channels),
         discriminator=DCGANDiscriminator(channels[::-1]),
         classes=10 if given.conditional else None,
