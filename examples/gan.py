@@ -30,8 +30,6 @@ print(result)
 
 objective, models = result.predictor.objective, result.predictor.models
 samples = jax.vmap(lambda model: objective.sample(model, jax.random.key(0), 1000))(models)
-for seed, (some, verdict) in enumerate(
-    zip(np.asarray(samples), verdicts(result.history, [row["status"] for row in result.members]))
-):
+for seed, (some, verdict) in enumerate(zip(np.asarray(samples), verdicts(result.history, result.members))):
     modes, share = toys.modes_found(some, centres, sigma)
     print(f"seed {seed}: {modes} of 8 modes, {share:.0%} of samples near one, {verdict}")
