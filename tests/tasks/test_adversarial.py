@@ -43,7 +43,9 @@ def test_a_name_near_to_that_of_any_model_is_suggested(name, meant):
 
 def test_rates_are_for_few_steps_but_for_residual_networks():
     def rate(data, name):
-        return experiment_for(from_arrays(data), {"model": name}).objective.discriminator_optimizer.learning_rate
+        return experiment_for(
+            from_arrays(data), {"model": name}
+        ).objective.discriminator_optimizer.learning_rate
 
     assert [rate(PIXELS, name) for name in ("gan", "hinge-gan", "r3gan")] == pytest.approx([1e-3, 4e-3, 2e-4])
     assert rate(NUMBERS, "r3gan") == 1e-3
