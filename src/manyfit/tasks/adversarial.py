@@ -26,7 +26,7 @@ STEPS = 5000
 RATE = 1e-3
 """Of the generator where nothing is said, but for the residual networks of r3gan.
 
-The papers' 2e-4 is for a hundred times as many steps: in 5,000 a discriminator of images has won long before samples
+The papers' 2e-4 and less are for many more steps: in a few thousand the discriminator of images has won before samples
 vary as much as real ones (docs/results.md).
 """
 
@@ -132,7 +132,7 @@ def _check(task: Task, inputs: Mapping[str, Any]) -> None:
     if numbers is None or numbers.shape[1] == 0:
         raise DataError(
             f"{source}: a generator here writes numbers, and there is no numeric column: use images or numbers "
-            "(a column of few values is read as categories; --kinds NAME=numeric says that it is not)"
+            "(a column of few values is read as categories; --kinds NAME=number says that it is not)"
         )
     bad = ~np.isfinite(numbers).all(axis=1)
     if bad.any():
