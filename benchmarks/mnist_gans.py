@@ -3,7 +3,7 @@
     python benchmarks/mnist_gans.py FOLDER [--games r3gan gan] [--seeds 4] [--steps 4000] [--conditional]
 
 FOLDER holds MNIST's four IDX files. All games have the same networks (convolutions as in DCGAN, ``--channels``), batch
-and number of steps of the generator; the rest is as ``manyfit fit --model GAME`` has it, with a cosine schedule.
+and number of steps of the generator; the rest, rates too, is each game's recipe, with a cosine schedule.
 Features are those of a classifier of digits that manyfit trained itself on the training part, so that figures compare
 with each other and with ``real images`` alone, which is the floor: 2,000 images of the official test part beside 2,000
 others of it. Each network writes 2,000 samples. Intervals are over seeds.

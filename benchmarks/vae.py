@@ -111,9 +111,8 @@ def likelihoods(
 ) -> tuple[np.ndarray, float, float]:
     """The mean negative log-likelihood of each model, ``(members,)``; what more samples change, and its error."""
     drawn = np.random.default_rng(0).random(pixels.shape) * 255 < pixels
-    pixels = np.where(drawn, 255, 0).astype(
-        np.uint8
-    )  # once for both estimates; drawing again changes nothing
+    # once for both estimates: drawing what is 0 or 255 again changes nothing
+    pixels = np.where(drawn, 255, 0).astype(np.uint8)
     few = -estimates(objective, models, pixels, min(FEW, samples))
     some = np.linspace(0, len(pixels), rows, endpoint=False).astype(int)
     change = -estimates(objective, models, pixels[some], samples) - few[:, some]

@@ -125,6 +125,9 @@ def test_real_images_score_as_the_floor_and_one_image_covers_nothing(classifier)
     assert good["frechet"] < 4 * found.floor["frechet"]  # of 60 rows, so that the floor itself moves
     assert good["coverage"] > 0.8 and good["recall"] > 0.7
     assert one["coverage"] < 0.3 and one["recall"] < 0.1 and one["frechet"] > 5 * good["frechet"]
+    for name in ("precision", "recall", "coverage"):
+        assert 0 <= found.scores[name].low and found.scores[name].high <= 1
+    assert found.scores["frechet"].low >= 0
     score = found.scores["coverage"]
     assert score.low < score.mean < score.high and score.mean == pytest.approx(
         (good["coverage"] + one["coverage"]) / 2
@@ -134,6 +137,9 @@ def test_real_images_score_as_the_floor_and_one_image_covers_nothing(classifier)
 def test_what_cannot_be_compared_is_refused(classifier):
     with pytest.raises(DataError, match="30 images are too few"):
         judge(drawing(images(30, 0)), classifier, images(30, 0))
+    for count in (5, 31):
+        with pytest.raises(ConfigError, match=f"{count} images beside as many others, of 60 .*give 20 to 30"):
+            judge(drawing(images(60, 0)), classifier, images(60, 0), count)
     with pytest.raises(ConfigError, match="reads images of"):
         judge(drawing(images(60, 0)), classifier, np.zeros((60, 5, 5, 1), np.uint8))
     with pytest.raises(ConfigError, match="does not generate"):

@@ -45,7 +45,7 @@ class Sample:
     network: Annotated[int | None, arg("K", "all of them")] = None
     """Of the networks of the run this one alone, from 0."""
     label: Annotated[str | None, arg("CLASS", "all in turn")] = None
-    """The class, where the model was told classes."""
+    """The class, where the model was told classes: its name, or its place from 0."""
     seed: Annotated[int, arg("N", "0")] = 0
     """What the noise derives from."""
 
