@@ -126,7 +126,7 @@ def test_real_images_score_as_the_floor_and_one_image_covers_nothing(classifier)
     assert good["coverage"] > 0.8 and good["recall"] > 0.7
     assert one["coverage"] < 0.3 and one["recall"] < 0.1 and one["frechet"] > 5 * good["frechet"]
     for name in ("precision", "recall", "coverage"):
-        assert 0 <= found.scores[name].low and found.scores[name].high <= 1
+        assert found.scores[name].low >= 0 and found.scores[name].high <= 1
     assert found.scores["frechet"].low >= 0
     score = found.scores["coverage"]
     assert score.low < score.mean < score.high and score.mean == pytest.approx(
